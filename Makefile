@@ -1,0 +1,37 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --frozen
+
+.PHONY: help
+help: ## what there is to do
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.uv/bin/uv:
+	python3 -m venv .uv && .uv/bin/pip install --quiet uv
+
+.PHONY: setup
+setup: $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv) ## install everything (uv too, when it is missing)
+	@$(UV) sync --frozen --all-extras --quiet
+
+.PHONY: demo
+demo: setup ## a municipality, a school day, live on http://127.0.0.1:8000
+	@$(RUN) skolbro demo
+
+.PHONY: check
+check: setup ## lint, format, types, walls between the services, sizes
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) python -m tests.sizes services shared deploy
+
+.PHONY: test
+test: setup ## every test, on real servers
+	$(RUN) pytest
+
+.PHONY: format
+format: setup ## put the code in order
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .

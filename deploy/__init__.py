@@ -1,0 +1,1 @@
+"""How Skolbro is run: on one machine (`embedded`), in containers, on Kubernetes."""

@@ -1,0 +1,1 @@
+"""Owns lesson results and the same-day notices that follow from them."""

@@ -1,0 +1,21 @@
+"""What the bulletins service reads: its own copy of the roster."""
+
+from __future__ import annotations
+
+from services.bulletins.tables import roster
+from shared.events.roster import (
+    GroupStated,
+    GuardianshipsStated,
+    PersonStated,
+    SchoolStated,
+    StaffStated,
+    SubjectStated,
+)
+from shared.messaging.reader import Reader
+from shared.roster.projection import roster_reader
+
+
+def readers() -> list[Reader]:
+    """The readers of this service."""
+    kinds = (SchoolStated, PersonStated, GuardianshipsStated, GroupStated, StaffStated, SubjectStated)
+    return [roster_reader(roster, *kinds)]

@@ -1,0 +1,1 @@
+"""Owns who gets which message, through which channel, when; attempts and receipts."""

@@ -1,0 +1,1 @@
+"""Owns the pages people see and the ledger of duties behind them."""

@@ -1,0 +1,1 @@
+"""The contract between the services (events, topics) and the kit they are built from."""

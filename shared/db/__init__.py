@@ -1,0 +1,1 @@
+"""PostgreSQL: engine, bulk writes, migrations."""

@@ -1,0 +1,50 @@
+"""The engine and its sessions; the only place that makes them."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlmodel import SQLModel
+
+Sessions = async_sessionmaker[AsyncSession]
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+# Serialization failure, deadlock, server shutting down or starting up, out of connections.
+PASSING_SQLSTATES = ("40001", "40P01", "57P01", "57P02", "57P03", "53300")
+
+
+def new_metadata() -> MetaData:
+    """A service's own table collection, so that no service's migrations can see another's tables."""
+    return MetaData(naming_convention=NAMING)
+
+
+def service_base(metadata: MetaData) -> type[SQLModel]:
+    """The SQLModel base class of one service's tables."""
+    return type("Base", (SQLModel,), {"metadata": metadata, "__module__": __name__})
+
+
+def connect(url: str, pool: int) -> AsyncEngine:
+    """An engine that keeps `pool` connections and checks one before use."""
+    return create_async_engine(url, pool_size=pool, max_overflow=2, pool_pre_ping=True, pool_recycle=1800)
+
+
+def session_factory(engine: AsyncEngine) -> Sessions:
+    """Sessions whose `begin()` block commits when it is left without an error."""
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+def is_passing(error: Exception) -> bool:
+    """True when the database's error may be gone in a moment, so that the same work should be tried again."""
+    if isinstance(error, DBAPIError):
+        state = getattr(error.orig, "sqlstate", None)
+        if state is None:
+            return isinstance(error, OperationalError | InterfaceError)
+        return state in PASSING_SQLSTATES or state.startswith("08")
+    return isinstance(error, OSError | TimeoutError)

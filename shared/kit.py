@@ -1,0 +1,35 @@
+"""What every part of a running service shares: its name, database, clock, and the kit's tables."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.clock import Clock
+from shared.db.engine import Sessions, connect, session_factory
+from shared.messaging.tables import KitTables
+from shared.settings import KitSettings, ServiceSettings
+
+
+@dataclass
+class Kit:
+    """One service's engine room. `cluster` is the broker's present life, known once it has answered."""
+
+    service: str
+    tables: KitTables
+    engine: AsyncEngine
+    sessions: Sessions
+    clock: Clock
+    settings: KitSettings
+    own: ServiceSettings
+    cluster: str = ""
+    outbox_written: asyncio.Event = field(default_factory=asyncio.Event)
+    due_planned: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def make_kit(service: str, tables: KitTables, settings: KitSettings, own: ServiceSettings) -> Kit:
+    """Assemble the engine room from settings; nothing is connected yet."""
+    engine = connect(own.database_url, own.database_pool)
+    return Kit(service, tables, engine, session_factory(engine), settings.clock(), settings, own)

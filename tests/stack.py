@@ -1,0 +1,73 @@
+"""Real servers for tests: PostgreSQL and a broker, started once a session and stopped by their own pid."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import MetaData, create_engine
+
+from deploy.embedded.broker import Broker, start_broker
+from deploy.embedded.postgres import Postgres, start_postgres
+from shared.clock import Clock
+from shared.kit import Kit, make_kit
+from shared.messaging.broker import cluster_id
+from shared.messaging.tables import KitTables
+from shared.settings import KitSettings, ServiceSettings
+
+
+@dataclass
+class Stack:
+    """A database server and a broker."""
+
+    postgres: Postgres
+    broker: Broker
+
+    @cached_property
+    def settings(self) -> KitSettings:
+        """The kit's settings for this stack."""
+        return KitSettings(
+            kafka_bootstrap=self.broker.bootstrap, kafka_idempotent=self.broker.idempotent, log_level="warning"
+        )
+
+    def fresh_database(self, metadata: MetaData) -> str:
+        """A new database with these tables, ready for a service; returns its URL."""
+        name = f"t{uuid4().hex}"
+        self.postgres.create_database(name)
+        url = self.postgres.url(name, "postgresql+psycopg")
+        engine = create_engine(url)
+        metadata.create_all(engine)
+        engine.dispose()
+        return url
+
+
+async def kit_on(
+    stack: Stack, service: str, metadata: MetaData, tables: KitTables, clock: Clock, own: ServiceSettings | None = None
+) -> Kit:
+    """A service's engine room on a fresh database. The service name gets a suffix so that groups never meet."""
+    own = own or ServiceSettings()
+    own = own.model_copy(update={"database_url": stack.fresh_database(metadata)})
+    kit = make_kit(f"{service}-{uuid4().hex[:6]}", tables, stack.settings, own)
+    kit.clock = clock
+    kit.cluster = await cluster_id(stack.settings)
+    return kit
+
+
+@contextmanager
+def running_stack(broker: Broker | None = None) -> Iterator[Stack]:
+    """PostgreSQL and the given broker (or the embedded one) for as long as the block lasts."""
+    with tempfile.TemporaryDirectory(prefix="skolbro-test-") as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 - PostgreSQL runs as a user of its own when we are root
+        postgres = start_postgres(Path(folder) / "pg", fsync="off")
+        kafka = broker or start_broker(Path(folder))
+        try:
+            yield Stack(postgres, kafka)
+        finally:
+            kafka.stop()
+            postgres.stop()
