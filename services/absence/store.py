@@ -1,0 +1,178 @@
+"""Every query and bulk write of the absence service. Takes a session, never commits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from datetime import date, datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Row, Table, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.absence.domain import HomeReport, Missed, Notice, NoticeStatus
+from services.absence.tables import (
+    UNEXCUSED,
+    AbsenceReport,
+    Lesson,
+    LessonResult,
+    NoticeRow,
+    ReportedLesson,
+    roster,
+)
+from shared.db.bulk import insert_rows, newer_wins, rows_as_arrays
+from shared.events.attendance import AbsenceReported, AttendanceRecorded, LessonPlanned
+from shared.events.roster import PersonStated, SchoolStated
+from shared.roster.projection import known
+
+
+def _table(model: type[Any]) -> Table:
+    return cast(Table, model.__table__)
+
+
+RESULT, REPORT, LESSON = _table(LessonResult), _table(AbsenceReport), _table(Lesson)
+REPORTED, NOTICE = _table(ReportedLesson), _table(NoticeRow)
+RESULT_NAMES, REPORT_NAMES, LESSON_NAMES, NOTICE_NAMES = (
+    tuple(column.name for column in table.columns) for table in (RESULT, REPORT, LESSON, NOTICE)
+)
+OLD_UNEXCUSED = "coalesce(old.is_reported and not old.withdrawn and old.invalid_minutes > 0, false) as before"
+NEW_UNEXCUSED = "new.is_reported and not new.withdrawn and new.invalid_minutes > 0 as after"
+WRITE_RESULTS = newer_wins(
+    RESULT,
+    ("pupil_id", "lesson_id"),
+    RESULT_NAMES,
+    f"new.pupil_id, new.lesson_id, new.school_id, new.starts_at, {OLD_UNEXCUSED}, {NEW_UNEXCUSED}",
+)
+WRITE_REPORTS = newer_wins(
+    REPORT,
+    ("report_id",),
+    REPORT_NAMES,
+    "new.pupil_id, least(new.starts_at, old.starts_at) as starts_at, greatest(new.ends_at, old.ends_at) as ends_at",
+)
+WRITE_LESSONS = newer_wins(LESSON, ("lesson_id",), LESSON_NAMES)
+WRITE_NOTICES = newer_wins(NOTICE, ("notice_id",), NOTICE_NAMES)
+MISSED = text(
+    "select distinct r.pupil_id, r.lesson_id, r.school_id, r.starts_at, r.ends_at "
+    "from unnest(cast(:pupils as uuid[]), cast(:starts as timestamptz[]), cast(:ends as timestamptz[])) "
+    "as span(pupil_id, starts_at, ends_at) join lesson_result r on r.pupil_id = span.pupil_id "
+    f"and r.starts_at >= span.starts_at and r.starts_at < span.ends_at where {UNEXCUSED}"
+)
+UNREPORTED = text(
+    "select lesson_id, school_id, starts_at from lesson where lesson_id = any(cast(:ids as uuid[])) "
+    "and not cancelled and not exists (select from reported_lesson r where r.lesson_id = lesson.lesson_id)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A pupil and a stretch of time in which something may have changed."""
+
+    pupil_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+
+
+async def write_results(session: AsyncSession, events: Iterable[AttendanceRecorded]) -> Sequence[Row[Any]]:
+    """Keep the newest results; return only those where an unexcused absence appeared, stayed or went away."""
+    newest: dict[tuple[UUID, UUID], AttendanceRecorded] = {}
+    for event in events:
+        seen = newest.get((event.pupil_id, event.lesson_id))
+        if seen is None or seen.version < event.version:
+            newest[event.pupil_id, event.lesson_id] = event
+    return await insert_rows(
+        session, RESULT, RESULT_NAMES, _rows(newest.values(), RESULT_NAMES), WRITE_RESULTS, "before or after"
+    )
+
+
+async def write_reports(session: AsyncSession, events: Iterable[AbsenceReported]) -> list[Span]:
+    """Keep the newest home reports; return the stretches of time they say or no longer say something about."""
+    rows = _rows(_newest(events, "report_id"), REPORT_NAMES)
+    written = await insert_rows(session, REPORT, REPORT_NAMES, rows, WRITE_REPORTS)
+    return [Span(row.pupil_id, row.starts_at, row.ends_at) for row in written]
+
+
+async def write_lessons(session: AsyncSession, events: Iterable[LessonPlanned]) -> set[UUID]:
+    """Keep the newest plans; return the lessons whose plan is new."""
+    rows = _rows(_newest(events, "lesson_id"), LESSON_NAMES)
+    return {row.lesson_id for row in await insert_rows(session, LESSON, LESSON_NAMES, rows, WRITE_LESSONS)}
+
+
+async def mark_reported(session: AsyncSession, lesson_ids: Collection[UUID]) -> None:
+    """Remember that somebody has reported these lessons."""
+    await insert_rows(session, REPORTED, ("lesson_id",), [(i,) for i in sorted(lesson_ids)], "on conflict do nothing")
+
+
+async def unreported(session: AsyncSession, lesson_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    """Which of these lessons are still planned and have not been reported by anybody."""
+    return (await session.execute(UNREPORTED, {"ids": list(lesson_ids)})).all()
+
+
+async def missed_in(session: AsyncSession, spans: Sequence[Span]) -> list[Missed]:
+    """Lessons missed without valid reason by these pupils in these stretches, before any home report is weighed."""
+    arrays = rows_as_arrays(("pupils", "starts", "ends"), [astuple(span) for span in spans])
+    rows = (await session.execute(MISSED, arrays)).all() if spans else []
+    return [Missed(*row) for row in rows]
+
+
+async def reports_of(session: AsyncSession, missed: Sequence[Missed]) -> list[HomeReport]:
+    """Home reports that may excuse some of these lessons."""
+    if not missed:
+        return []
+    pupils = {lesson.pupil_id for lesson in missed}
+    first, last = min(m.starts_at for m in missed), max(m.ends_at for m in missed)
+    columns = select(REPORT.c.pupil_id, REPORT.c.starts_at, REPORT.c.ends_at)
+    valid = columns.where(REPORT.c.pupil_id.in_(pupils), ~REPORT.c.withdrawn)
+    rows = await session.execute(valid.where(REPORT.c.starts_at <= last, REPORT.c.ends_at >= first))
+    return [HomeReport(*row) for row in rows]
+
+
+async def latest_notices(session: AsyncSession, days: Collection[tuple[UUID, date]]) -> dict[tuple[UUID, date], Notice]:
+    """The latest round of each pupil's notice on each of these days, locked until the transaction ends."""
+    if not days:
+        return {}
+    mine = select(NOTICE).where(tuple_(NOTICE.c.pupil_id, NOTICE.c.day).in_(days))
+    rows = (await session.execute(mine.order_by(NOTICE.c.round, NOTICE.c.notice_id).with_for_update())).all()
+    return {(row.pupil_id, row.day): _notice(row) for row in rows}
+
+
+async def waiting_notices(session: AsyncSession, ids: Sequence[UUID]) -> list[Notice]:
+    """Those of these notices that still wait, locked until the transaction ends."""
+    mine = select(NOTICE).where(NOTICE.c.notice_id.in_(ids), NOTICE.c.status == NoticeStatus.WAITING)
+    rows = (await session.execute(mine.order_by(NOTICE.c.notice_id).with_for_update())).all()
+    return [_notice(row) for row in rows]
+
+
+async def write_notices(session: AsyncSession, notices: Sequence[Notice]) -> None:
+    """Write notices, each in its newest version."""
+    await insert_rows(session, NOTICE, NOTICE_NAMES, _rows(notices, NOTICE_NAMES), WRITE_NOTICES)
+
+
+async def zones(session: AsyncSession, school_ids: Iterable[UUID], default: str) -> Mapping[UUID, str]:
+    """The time zone of each school; the default where the roster has not told us yet."""
+    ids = set(school_ids)
+    schools = await known(session, roster, SchoolStated, ids)
+    return {school_id: schools[school_id].zone if school_id in schools else default for school_id in ids}
+
+
+async def pupils(session: AsyncSession, pupil_ids: Iterable[UUID]) -> Mapping[UUID, PersonStated]:
+    """What the roster knows of these pupils."""
+    return await known(session, roster, PersonStated, pupil_ids)
+
+
+def _newest(events: Iterable[Any], key: str) -> list[Any]:
+    newest: dict[UUID, Any] = {}
+    for event in events:
+        seen = newest.get(getattr(event, key))
+        if seen is None or seen.version < event.version:
+            newest[getattr(event, key)] = event
+    return list(newest.values())
+
+
+def _rows(things: Iterable[Any], names: Sequence[str]) -> list[tuple[Any, ...]]:
+    return [tuple(getattr(thing, name) for name in names) for thing in things]
+
+
+def _notice(row: Row[Any]) -> Notice:
+    values = {field.name: getattr(row, field.name) for field in fields(Notice)}
+    return Notice(**{**values, "status": NoticeStatus(row.status)})
