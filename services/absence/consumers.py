@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.absence import domain, store
+from services.absence import domain, outgoing, store
 from services.absence.domain import Rules
 from services.absence.jobs import LESSON_OVER
 from services.absence.notices import Change, follow_up
@@ -30,11 +30,10 @@ def readers(rules: Rules = DEFAULT) -> list[Reader]:
 
     async def attendance(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
         await _lessons(session, batch.of(LessonPlanned), rules, batch.now)
-        changes = [
-            *await _results(session, batch.of(AttendanceRecorded)),
-            *await _reports(session, batch.of(AbsenceReported)),
-        ]
-        return await follow_up(session, changes, rules, batch.now) if changes else []
+        results = batch.of(AttendanceRecorded)
+        reported = await _reported(session, results)
+        changes = [*await _results(session, results), *await _reports(session, batch.of(AbsenceReported))]
+        return [*reported, *await follow_up(session, changes, rules, batch.now)]
 
     kinds = (LessonPlanned, AttendanceRecorded, AbsenceReported)
     return [
@@ -60,11 +59,17 @@ async def _lessons(
     await plan(session, tables, LESSON_OVER, looks)
 
 
+async def _reported(session: AsyncSession, results: Sequence[Received[AttendanceRecorded]]) -> list[Outgoing]:
+    """Remember which lessons somebody has reported, and say so the first time."""
+    by_lesson = {r.event.lesson_id: r for r in results if r.event.is_reported}
+    first = await store.mark_reported(session, by_lesson.keys()) if by_lesson else set()
+    return [outgoing.lesson_reported(by_lesson[lesson_id]) for lesson_id in sorted(first)]
+
+
 async def _results(session: AsyncSession, results: Sequence[Received[AttendanceRecorded]]) -> list[Change]:
     """Keep the results; the changes are where an unexcused absence came, stayed or went."""
     if not results:
         return []
-    await store.mark_reported(session, {r.event.lesson_id for r in results if r.event.is_reported})
     rows = await store.write_results(session, [received.event for received in results])
     traces = {(r.event.pupil_id, r.event.lesson_id): r.traceparent for r in results}
     return [

@@ -50,6 +50,8 @@ class Outcome:
 
 async def follow_up(session: AsyncSession, changes: Sequence[Change], rules: Rules, now: datetime) -> list[Outgoing]:
     """Bring the notices in step with the facts and return what is to be said."""
+    if not changes:
+        return []
     zones = await store.zones(session, [change.school_id for change in changes if change.school_id], rules.zone)
     touched = _touched(changes, zones, rules, local_date(now, rules.zone))
     days = await _missed_by_day(session, touched, rules)

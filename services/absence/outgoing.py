@@ -8,9 +8,10 @@ from uuid import UUID
 
 from services.absence.domain import Notice, NoticeStatus
 from shared.clock import local_date
-from shared.events.absence import AbsenceNoticed, LessonUnreported
+from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
+from shared.events.attendance import AttendanceRecorded
 from shared.events.duties import DutyKind, DutyMoved, DutyStatus
-from shared.events.envelope import Outgoing
+from shared.events.envelope import Outgoing, Received
 from shared.events.notify import NotificationKind, NotificationRequested
 from shared.ids import derived_id
 from shared.observe.tracing import continued, new_traceparent
@@ -64,6 +65,13 @@ def duty(notice: Notice, status: DutyStatus, now: datetime) -> Outgoing:
 def notification_id(duty_id: UUID) -> UUID:
     """The notification that carries out a duty."""
     return derived_id("notice", duty_id)
+
+
+def lesson_reported(received: Received[AttendanceRecorded]) -> Outgoing:
+    """Somebody has reported a lesson for the first time."""
+    event = received.event
+    said = LessonReported(lesson_id=event.lesson_id, school_id=event.school_id, starts_at=event.starts_at)
+    return Outgoing(said, continued(received.traceparent))
 
 
 def unreported(school_id: UUID, lessons: Sequence[tuple[UUID, datetime]], zone: str, now: datetime) -> list[Outgoing]:

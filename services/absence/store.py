@@ -98,9 +98,11 @@ async def write_lessons(session: AsyncSession, events: Iterable[LessonPlanned]) 
     return {row.lesson_id for row in await insert_rows(session, LESSON, LESSON_NAMES, rows, WRITE_LESSONS)}
 
 
-async def mark_reported(session: AsyncSession, lesson_ids: Collection[UUID]) -> None:
-    """Remember that somebody has reported these lessons."""
-    await insert_rows(session, REPORTED, ("lesson_id",), [(i,) for i in sorted(lesson_ids)], "on conflict do nothing")
+async def mark_reported(session: AsyncSession, lesson_ids: Collection[UUID]) -> set[UUID]:
+    """Remember that somebody has reported these lessons; return those for which it is the first time."""
+    rows = [(lesson_id,) for lesson_id in sorted(lesson_ids)]
+    first = await insert_rows(session, REPORTED, ("lesson_id",), rows, "on conflict do nothing returning lesson_id")
+    return {row.lesson_id for row in first}
 
 
 async def unreported(session: AsyncSession, lesson_ids: Sequence[UUID]) -> Sequence[Row[Any]]:

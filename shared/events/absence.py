@@ -29,6 +29,21 @@ class AbsenceNoticed(Event):
         return str(self.pupil_id)
 
 
+class LessonReported(Event):
+    """Somebody has said who was in the lesson; said once, at the first report."""
+
+    event_type: ClassVar[str] = "lesson.reported.v1"
+    topic: ClassVar[str] = ABSENCES.name
+
+    lesson_id: UUID
+    school_id: UUID
+    starts_at: Instant
+
+    def key(self) -> str:
+        """The lesson."""
+        return str(self.lesson_id)
+
+
 class LessonUnreported(Event):
     """A lesson ended a while ago and nobody has said who was there: the school is told, no home is."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.events.absence import AbsenceNoticed, LessonUnreported
+from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
 from shared.events.attendance import AbsenceReported, AttendanceRecorded, LessonPlanned
 from shared.events.duties import DutyMoved
 from shared.events.envelope import Event
@@ -29,6 +29,7 @@ EVENTS: tuple[type[Event], ...] = (
     AttendanceRecorded,
     AbsenceReported,
     AbsenceNoticed,
+    LessonReported,
     LessonUnreported,
     DutyMoved,
     NotificationRequested,

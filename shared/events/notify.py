@@ -54,6 +54,7 @@ class DeliveryStatus(StrEnum):
     DELIVERED = "delivered"  # the server took it (250)
     BOUNCED = "bounced"  # the server refused it for good (5xx)
     GIVEN_UP = "given_up"  # tried until the retry budget was spent
+    CANCELLED = "cancelled"  # ended before it was taken: retracted, or the person lost the right
 
 
 class DeliverySettled(Event):

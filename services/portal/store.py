@@ -1,0 +1,118 @@
+"""Every query and bulk write of the portal. Takes a session, never commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import date, datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Table, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.portal.domain import Counts, SchoolDay
+from services.portal.tables import Absence, Delivery, Duty, DutyMoment, Lesson, LessonMark, roster
+from shared.clock import local_date
+from shared.db.bulk import insert_rows, newer_wins
+from shared.events.absence import AbsenceNoticed
+from shared.events.attendance import LessonPlanned
+from shared.events.duties import RANK, DutyMoved
+from shared.events.notify import DeliverySettled
+from shared.events.roster import SchoolStated
+from shared.roster.projection import everything, known
+
+DUTY_NAMES = ("duty_id", "version", "kind", "status", "pupil_id", "school_id", "day", "moved_at")
+MOMENT_NAMES = ("duty_id", "status", "at", "evidence_id")
+LESSON_NAMES = ("lesson_id", "version", "school_id", "day", "ends_at", "cancelled")
+DELIVERY_NAMES = ("delivery_id", "notification_id", "school_id", "kind", "status", "at")
+ONCE = "on conflict do nothing"
+REACHED = "('delivered', 'understood', 'met', 'retracted')"
+DAY = text(
+    f"""
+    with lessons as (
+        select l.school_id, count(*) as lessons, count(*) filter (where l.ends_at <= :now) as ended,
+            count(r.lesson_id) as reported, count(a.lesson_id) filter (where r.lesson_id is null) as unreported
+        from lesson l
+        left join lesson_mark r on r.lesson_id = l.lesson_id and r.mark = 'reported'
+        left join lesson_mark a on a.lesson_id = l.lesson_id and a.mark = 'alerted'
+        where l.day = :day and not l.cancelled group by l.school_id
+    ), absences as (
+        select school_id, count(*) as absences from absence where day = :day group by school_id
+    ), duties as (
+        select school_id, count(*) as owed,
+            count(*) filter (where status = 'sent' or status in {REACHED}) as sent,
+            count(*) filter (where status in {REACHED}) as delivered,
+            count(*) filter (where status = 'unreachable') as unreachable,
+            count(*) filter (where status = 'retracted') as retracted
+        from duty where day = :day group by school_id
+    )
+    select * from lessons full join absences using (school_id) full join duties using (school_id)
+    """
+)
+
+
+def _table(model: type[Any]) -> Table:
+    return cast(Table, model.__table__)
+
+
+async def write_duties(session: AsyncSession, moves: Sequence[DutyMoved]) -> None:
+    """Move duties forward, and keep each moment as evidence. One that comes again or late changes nothing."""
+    furthest = {move.duty_id: move for move in sorted(moves, key=lambda move: RANK[move.status])}
+    rows = [
+        (m.duty_id, RANK[m.status], m.kind, m.status, m.pupil_id, m.school_id, m.day, m.at) for m in furthest.values()
+    ]
+    table = _table(Duty)
+    await insert_rows(session, table, DUTY_NAMES, rows, newer_wins(table, ("duty_id",), DUTY_NAMES))
+    moments = [(m.duty_id, m.status, m.at, m.evidence_id) for m in moves]
+    await insert_rows(session, _table(DutyMoment), MOMENT_NAMES, moments, ONCE)
+
+
+async def write_lessons(session: AsyncSession, planned: Sequence[LessonPlanned], default_zone: str) -> None:
+    """Keep the newest plan of each lesson, on its school's own date."""
+    zones = await _zones(session, {lesson.school_id for lesson in planned}, default_zone)
+    newest = {lesson.lesson_id: lesson for lesson in sorted(planned, key=lambda lesson: lesson.version)}
+    rows = [
+        (p.lesson_id, p.version, p.school_id, local_date(p.starts_at, zones[p.school_id]), p.ends_at, p.cancelled)
+        for p in newest.values()
+    ]
+    table = _table(Lesson)
+    await insert_rows(session, table, LESSON_NAMES, rows, newer_wins(table, ("lesson_id",), LESSON_NAMES))
+
+
+async def mark_lessons(session: AsyncSession, mark: str, lesson_ids: Iterable[UUID]) -> None:
+    """Remember that this has happened to the lessons."""
+    rows = [(lesson_id, mark) for lesson_id in lesson_ids]
+    await insert_rows(session, _table(LessonMark), ("lesson_id", "mark"), rows, ONCE)
+
+
+async def write_absences(session: AsyncSession, noticed: Sequence[AbsenceNoticed]) -> None:
+    """Keep each noticed absence once."""
+    rows = [(event.notice_id, event.school_id, event.day) for event in noticed]
+    await insert_rows(session, _table(Absence), ("notice_id", "school_id", "day"), rows, ONCE)
+
+
+async def write_deliveries(session: AsyncSession, settled: Sequence[DeliverySettled]) -> None:
+    """Keep what became of each message."""
+    rows = [tuple(getattr(event, name) for name in DELIVERY_NAMES) for event in settled]
+    await insert_rows(session, _table(Delivery), DELIVERY_NAMES, rows, ONCE)
+
+
+async def school_days(session: AsyncSession, day: date, now: datetime) -> list[SchoolDay]:
+    """The day of every school that has lessons, absences or duties on it, by name. Counts only."""
+    schools = {school.school_id: school.name for school in await everything(session, roster, SchoolStated)}
+    rows = (await session.execute(DAY, {"day": day, "now": now})).mappings().all()
+    days = [
+        SchoolDay(row["school_id"], schools.get(row["school_id"], "…"), _counts(cast("Mapping[str, Any]", row)))
+        for row in rows
+    ]
+    return sorted(days, key=lambda school: school.name)
+
+
+def _counts(row: Mapping[str, Any]) -> Counts:
+    return Counts(**{field.name: row[field.name] or 0 for field in fields(Counts)})
+
+
+async def _zones(session: AsyncSession, school_ids: set[UUID], default: str) -> Mapping[UUID, str]:
+    schools = await known(session, roster, SchoolStated, school_ids)
+    return {school_id: schools[school_id].zone if school_id in schools else default for school_id in school_ids}

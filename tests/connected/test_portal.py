@@ -1,0 +1,132 @@
+"""The portal on a real database: events in, counts out, and nothing about anybody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from deploy.embedded.postgres import Postgres
+from services.portal import tables
+from services.portal.consumers import readers
+from services.portal.domain import Counts
+from services.portal.settings import PortalSettings
+from services.portal.store import school_days
+from services.portal.web.routes import STATIC, LivePage, closed_routes, live_routes
+from shared.clock import ManualClock
+from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
+from shared.events.attendance import LessonPlanned
+from shared.events.duties import DutyKind, DutyMoved, DutyStatus
+from shared.events.envelope import Event, Received
+from shared.events.roster import SchoolStated
+from shared.kit import Kit
+from shared.messaging.reader import Batch
+from shared.web.pages import HEADERS, add_pages
+from tests.conftest import SCHOOL_MORNING
+from tests.stack import kit_off_kafka
+
+pytestmark = pytest.mark.connected
+DAY = date(2026, 11, 23)
+SCHOOL = uuid4()
+
+
+@pytest.fixture
+async def kit(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Kit]:
+    kit = kit_off_kafka(postgres, "portal", tables.metadata, tables.kit, clock)
+    await hear(kit, SchoolStated(school_id=SCHOOL, version=1, name="Björkskolan <7>"))
+    yield kit
+    await kit.engine.dispose()
+
+
+async def hear(kit: Kit, *events: Event) -> None:
+    for reader in readers():
+        mine = [Received(e, uuid4(), None, e.topic, 0, 0) for e in events if e.event_type in reader.wanted]
+        async with kit.sessions.begin() as session:
+            await reader.handle(session, Batch(mine, kit.clock.now()))
+
+
+def moved(duty: UUID, status: DutyStatus) -> DutyMoved:
+    return DutyMoved(
+        duty_id=duty,
+        kind=DutyKind.SAME_DAY_NOTICE,
+        status=status,
+        pupil_id=uuid4(),
+        school_id=SCHOOL,
+        day=DAY,
+        at=SCHOOL_MORNING,
+    )
+
+
+def lesson(start: datetime = SCHOOL_MORNING) -> LessonPlanned:
+    return LessonPlanned(
+        lesson_id=uuid4(), version=1, school_id=SCHOOL, starts_at=start, ends_at=start + timedelta(hours=1)
+    )
+
+
+async def counts(kit: Kit) -> Counts:
+    async with kit.sessions() as session:
+        [school] = await school_days(session, DAY, SCHOOL_MORNING + timedelta(hours=2))
+    return school.counts
+
+
+async def test_a_duty_moves_forward_only_whatever_order_its_moments_come_in(kit: Kit) -> None:
+    arrived, waits, called = uuid4(), uuid4(), uuid4()
+    await hear(
+        kit, moved(arrived, DutyStatus.DELIVERED), moved(arrived, DutyStatus.OWED), moved(waits, DutyStatus.OWED)
+    )
+    await hear(kit, moved(arrived, DutyStatus.SENT), moved(called, DutyStatus.UNREACHABLE))
+    await hear(kit, moved(arrived, DutyStatus.SENT))
+    day = await counts(kit)
+    assert (day.owed, day.sent, day.delivered, day.unreachable, day.waiting) == (3, 1, 1, 1, 1)
+
+
+async def test_lessons_count_as_reported_once_and_as_unreported_until_somebody_reports_them(kit: Kit) -> None:
+    first, second, later = lesson(), lesson(), lesson(SCHOOL_MORNING + timedelta(hours=5))
+    alert = LessonUnreported(lesson_id=second.lesson_id, school_id=SCHOOL, day=DAY, found_at=SCHOOL_MORNING)
+    reported = [
+        LessonReported(lesson_id=one.lesson_id, school_id=SCHOOL, starts_at=one.starts_at) for one in (first, second)
+    ]
+    await hear(kit, reported[0], reported[0], alert, first, second, later)
+    day = await counts(kit)
+    assert (day.lessons, day.ended, day.reported, day.unreported) == (3, 2, 1, 1)
+    await hear(kit, reported[1])
+    assert (await counts(kit)).unreported == 0
+
+
+async def test_a_cancelled_lesson_is_not_waited_for(kit: Kit) -> None:
+    planned = lesson()
+    await hear(kit, planned, lesson())
+    await hear(kit, planned.model_copy(update={"version": 2, "cancelled": True}))
+    assert (await counts(kit)).lessons == 1
+
+
+async def test_the_live_page_shows_counts_and_escapes_what_registries_say(kit: Kit) -> None:
+    notice = AbsenceNoticed(
+        notice_id=uuid4(), version=1, pupil_id=uuid4(), school_id=SCHOOL, day=DAY, noticed_at=SCHOOL_MORNING
+    )
+    await hear(kit, lesson(), notice)
+    answer = await get(kit, "/", demo=True)
+    assert answer.status_code == 200
+    assert "Björkskolan &lt;7&gt;" in answer.text
+    assert str(notice.pupil_id) not in answer.text
+    assert all(answer.headers[name.lower()] == value for name, value in HEADERS.items())
+
+
+async def test_without_the_demo_there_are_no_pages(kit: Kit) -> None:
+    await hear(kit, lesson())
+    for path in ("/", "/live/changes", f"/n/{uuid4()}"):
+        answer = await get(kit, path, demo=False)
+        assert answer.status_code == 404
+        assert "Björkskolan" not in answer.text
+
+
+async def get(kit: Kit, path: str, demo: bool) -> httpx.Response:
+    app = FastAPI()
+    add_pages(app, STATIC)
+    app.include_router(live_routes(LivePage(kit, PortalSettings())) if demo else closed_routes())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal") as client:
+        return await client.get(path)
