@@ -1,0 +1,127 @@
+"""`skolbro import` as a person runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from alembic import command
+from sqlalchemy import MetaData
+from typer.testing import CliRunner, Result
+
+from deploy.embedded.postgres import Postgres
+from services.registry.commands import import_app
+from shared.db.migrate import alembic_config, migrate
+from tests.connected.registry_stage import ids
+from tests.stack import NO_BROKER, Stack
+from tests.unit.registry.rows import LESSON, PUPIL, activity, calendar_event, organisation, pupil
+
+pytestmark = pytest.mark.connected
+SAMPLE = Path("/work/shared/reference/ss12000-sample")
+
+
+@pytest.fixture
+def database(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A database as the migrations leave it, named in the environment."""
+    url = Stack(postgres, NO_BROKER).fresh_database(MetaData())
+    migrate("registry", url)
+    monkeypatch.setenv("REGISTRY_DATABASE_URL", url)
+    monkeypatch.setenv("COLUMNS", "250")
+    return url
+
+
+async def run(*arguments: str | Path) -> Result:
+    """Run the command in a thread of its own, as it brings its own event loop."""
+
+    def invoke() -> Result:
+        return CliRunner().invoke(import_app, [str(one) for one in arguments])
+
+    return await asyncio.to_thread(invoke)
+
+
+def numbers(output: str, name: str) -> list[int]:
+    """The counts in the table's row of that list."""
+    [line] = [line for line in output.splitlines() if line.startswith(f"│ {name} ")]
+    return [int(cell) for cell in line.replace("│", "|").split("|")[2:-1]]
+
+
+def a_folder(path: Path, **lists: Any) -> Path:
+    for name, rows in lists.items():
+        (path / f"{name}.json").write_text(json.dumps({"data": rows}))
+    return path
+
+
+def test_the_migrations_make_exactly_the_tables_the_code_knows(database: str) -> None:
+    command.check(alembic_config("registry", database))
+
+
+@pytest.mark.skipif(not SAMPLE.is_dir(), reason="the reference material is not on this machine")
+async def test_a_folder_of_pages_is_imported_and_counted(database: str) -> None:
+    first = await run("ss12000", "--dir", SAMPLE)
+    assert first.exit_code == 0
+    expected = {"organisations": 3, "persons": 136, "groups": 9, "duties": 8, "activities": 7}
+    for name, number in expected.items():
+        assert numbers(first.output, name) == [number, number, 0, 0, 0, 0]
+    assert "Nothing is held back" in first.output
+    second = await run("ss12000", "--dir", SAMPLE)
+    assert numbers(second.output, "persons") == [136, 0, 0, 136, 0, 0]
+
+
+async def test_held_rows_and_left_over_files_are_named(database: str, tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, organisations=[organisation()], persons=[pupil(birthDate="2015-02-29")], extra=[])
+    result = await run("ss12000", "--dir", folder, "--source", "friskolan")
+    assert result.exit_code == 0
+    assert "extra.json was left alone" in result.output
+    assert numbers(result.output, "persons") == [1, 0, 0, 0, 1, 0]
+    assert "birthDate" in result.output
+    report = await run("report")
+    assert report.exit_code == 0
+    assert "friskolan" in report.output
+    assert "1 held back" in report.output
+    assert "Ek" not in report.output
+
+
+async def test_a_file_of_results_is_imported_and_counted(database: str, tmp_path: Path) -> None:
+    folder = a_folder(
+        tmp_path,
+        organisations=[organisation()],
+        persons=[pupil()],
+        activities=[activity()],
+        calendarEvents=[calendar_event()],
+    )
+    await run("ss12000", "--dir", folder)
+    file = tmp_path / "monday.csv"
+    file.write_text("pupil_id,lesson_id,invalid_minutes\n" + ",".join([*ids(PUPIL, LESSON), "60"]) + "\nx,y,z\n")
+    result = await run("attendance", file)
+    assert result.exit_code == 0
+    assert numbers(result.output, "attendanceLines") == [2, 1, 0, 0, 1, 0]
+    assert "monday.csv:3" in result.output
+
+
+async def test_a_persons_marking_is_released_by_a_person(database: str, tmp_path: Path) -> None:
+    await run("ss12000", "--dir", a_folder(tmp_path, persons=[pupil(securityMarking="Sekretessmarkering")]))
+    milder = await run("ss12000", "--dir", a_folder(tmp_path, persons=[pupil()]))
+    assert f"release-marking {PUPIL}" in " ".join(milder.output.split())
+    assert (await run("release-marking", str(PUPIL))).exit_code == 0
+    again = await run("ss12000", "--dir", tmp_path)
+    assert "Nothing is held back" in again.output
+    stranger = await run("release-marking", str(UUID(int=1)))
+    assert (stranger.exit_code, "Nothing was changed" in stranger.output) == (1, True)
+
+
+async def test_what_cannot_be_imported_ends_with_a_sentence_and_no_trace(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments in (("ss12000", "--dir", tmp_path / "no"), ("ss12000", "--dir", tmp_path), ("attendance", tmp_path)):
+        result = await run(*arguments)
+        assert result.exit_code == 1
+        assert "Nothing was imported" in " ".join(result.output.split())
+    monkeypatch.setenv("REGISTRY_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/none")
+    result = await run("report")
+    assert result.exit_code == 1
+    assert "does not answer" in result.output
+    assert "Traceback" not in result.output
