@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
 from shared.db.engine import Sessions, connect, session_factory
+from shared.messaging.life import Life
 from shared.messaging.tables import KitTables
 from shared.settings import KitSettings, ServiceSettings
 
@@ -25,8 +26,17 @@ class Kit:
     settings: KitSettings
     own: ServiceSettings
     cluster: str = ""
+    life: Life = field(init=False)
     outbox_written: asyncio.Event = field(default_factory=asyncio.Event)
     due_planned: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.life = Life(self.settings)
+
+    async def close(self) -> None:
+        """Let go of the database and the broker."""
+        await self.life.close()
+        await self.engine.dispose()
 
 
 def make_kit(service: str, tables: KitTables, settings: KitSettings, own: ServiceSettings) -> Kit:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Response
@@ -20,13 +21,17 @@ from sqlalchemy import text
 
 from shared.db.engine import is_passing
 from shared.due.worker import DueHandler, DueWorker, Gate, always_open
+from shared.errors import SkolbroError
 from shared.kit import Kit
-from shared.messaging.broker import attach, cluster_id, make_broker, make_producer
+from shared.messaging.broker import attach, make_broker, make_producer, missing_topics
+from shared.messaging.life import BrokerReborn
 from shared.messaging.reader import Reader
+from shared.messaging.reconcile import keep_tidy
 from shared.messaging.relay import Relay
 from shared.observe.logging import configure_logging, get_logger
 
 RETRY_SECONDS = 1.0
+LIFE_SECONDS = 5.0  # how soon a reborn broker is noticed while nothing happens
 Task = Callable[[], Awaitable[None]]
 log = get_logger()
 
@@ -41,6 +46,12 @@ class Service:
     gate: Gate = always_open
     tasks: Sequence[Task] = ()
     started: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        """Raises SkolbroError when two readers share a topic: they would also share its read position."""
+        names = [topic.name for reader in self.readers for topic in reader.topics]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise SkolbroError(f"Two readers of {self.kit.service} read {', '.join(sorted(twice))}; make them one.")
 
     def app(self) -> FastAPI:
         """The ASGI app: health, metrics, and whatever routers the service adds."""
@@ -60,45 +71,80 @@ class Service:
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-            await self.kit.engine.dispose()
+            await self.kit.close()
 
     async def run(self) -> None:
-        """Join Kafka and work until cancelled."""
-        await self._until_kafka_answers()
+        """Join Kafka and work until cancelled. When the work breaks off (the broker was reborn), join again."""
+        while True:
+            try:
+                await self._until_kafka_answers()
+                await self._work()
+            except* BrokerReborn as reborn:
+                log.warning("joining Kafka again", reason=str(reborn.exceptions[0]))
+            except* Exception as fault:
+                log.error("work broke off", exc_info=fault)
+            self.started = False
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _work(self) -> None:
         producer = make_producer(self.kit.settings, self.kit.service)
         broker = make_broker(self.kit.settings, self.kit.service)
-        for reader in self.readers:
-            reader.kit = self.kit
-            attach(broker, reader, self.kit.own.batch)
+        self._attach(broker)
         await producer.start()
         try:
-            relay, due = Relay(self.kit, producer), DueWorker(self.kit, self.due, self.gate)
             async with asyncio.TaskGroup() as group:
-                group.create_task(relay.run())
+                group.create_task(Relay(self.kit, producer).run())
                 group.create_task(self._read(broker))
+                group.create_task(self._watch_life())
+                group.create_task(_forever(partial(keep_tidy, self.kit)))
                 if self.due:
-                    group.create_task(due.run())
+                    group.create_task(DueWorker(self.kit, self.due, self.gate).run())
                 for task in self.tasks:
                     group.create_task(_forever(task))
         finally:
             await producer.stop()
+            await self.kit.life.close()
+
+    def _attach(self, broker: KafkaBroker) -> None:
+        """Subscribe the readers; one that has halted waits for a person and a restart."""
+        for reader in self.readers:
+            reader.kit = self.kit
+            if not reader.halted:
+                attach(broker, reader)
 
     async def _until_kafka_answers(self) -> None:
+        """Wait for Kafka and for the topics that are read, which `skolbro topics` creates."""
+        topics = [topic for reader in self.readers for topic in reader.topics]
         while True:
             try:
-                self.kit.cluster = await cluster_id(self.kit.settings)
-                return
+                self.kit.life.over.clear()
+                self.kit.cluster = await self.kit.life.present()
+                missing = await missing_topics(self.kit.settings, topics)
+                if not missing:
+                    return
+                log.warning("waiting for topics", missing=missing)
             except (KafkaError, OSError) as fault:
                 log.warning("waiting for Kafka", fault=type(fault).__name__)
-                await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _watch_life(self) -> None:
+        """Raise BrokerReborn soon after the broker has begun a new life."""
+        while True:
+            try:
+                async with asyncio.timeout(LIFE_SECONDS):
+                    await self.kit.life.over.wait()
+            except TimeoutError:
+                pass
+            try:
+                await self.kit.life.confirm(self.kit.cluster)
+            except (KafkaError, OSError) as fault:
+                log.warning("Kafka does not answer", fault=type(fault).__name__)
 
     async def _read(self, broker: KafkaBroker) -> None:
         """Start the readers and stop them in order when cancelled: no batch is cut in the middle."""
-        if not self.readers:
-            self.started = True
-            return
         try:
-            await broker.start()
+            if self.readers:
+                await broker.start()
             self.started = True
             await asyncio.Event().wait()
         finally:

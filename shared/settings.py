@@ -26,6 +26,9 @@ class KitSettings(BaseSettings):
 
     kafka_bootstrap: str = "127.0.0.1:9092"
     kafka_idempotent: bool = Field(True, description="False for the embedded broker, which refuses such producers")
+    kafka_fetch_wait_ms: int = Field(
+        250, ge=5, description="How long a fetch may wait for records; short (50) for the embedded broker, which polls"
+    )
     kafka_replication: int = 1
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     host: str = "127.0.0.1"
@@ -34,6 +37,13 @@ class KitSettings(BaseSettings):
     clock_starts_at: AwareDatetime | None = None
     clock_origin: AwareDatetime | None = None
     clock_speed: float = 1.0
+
+    def kafka_session_ms(self) -> int:
+        """How long a reader may be silent before its partitions go to another.
+
+        The embedded broker makes whoever joins wait for half of it, so it is short there.
+        """
+        return 10_000 if self.kafka_idempotent else 2_000
 
     def clock(self) -> Clock:
         """The clock these settings ask for: the machine's own unless a paced one is described in full."""

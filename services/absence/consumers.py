@@ -9,8 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.absence import domain, outgoing, store
-from services.absence.domain import Rules
-from services.absence.jobs import LESSON_OVER
+from services.absence.domain import LESSON_OVER, Rules
 from services.absence.notices import Change, follow_up
 from services.absence.tables import kit as tables
 from services.absence.tables import roster
@@ -54,7 +53,7 @@ async def _lessons(
     for lesson_id in fresh:
         received = newest[lesson_id]
         look_at = domain.alert_at(received.event.ends_at, now, rules)
-        if look_at is not None and not received.event.cancelled:
+        if look_at is not None and received.event.attendance_taken and not received.event.cancelled:
             looks.append((lesson_id, look_at, received.traceparent))
     await plan(session, tables, LESSON_OVER, looks)
 

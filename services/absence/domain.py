@@ -17,6 +17,7 @@ from shared.events.roster import PersonStated
 from shared.ids import derived_id
 
 ADULT = 18
+GRACE_OVER, LESSON_OVER = "notice.grace_over", "lesson.over"  # what falls due
 UNREPORTED_HORIZON = timedelta(hours=24)  # an import of last week's timetable alerts nobody
 UNKNOWN_PUPIL_WAIT = timedelta(seconds=30)
 UNKNOWN_PUPIL_PATIENCE = timedelta(minutes=10)

@@ -10,12 +10,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.absence import outgoing, store
-from services.absence.domain import Rules
-from services.absence.notices import GRACE_OVER, grace_over
+from services.absence.domain import GRACE_OVER, LESSON_OVER, Rules
+from services.absence.notices import grace_over
 from shared.due.worker import Due, DueHandler
 from shared.events.envelope import Outgoing
-
-LESSON_OVER = "lesson.over"
 
 
 def due_handlers(rules: Rules) -> Mapping[str, DueHandler]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.absence import domain, outgoing, store
-from services.absence.domain import Missed, Notice, NoticeStatus, Owed, Rules, Step
+from services.absence.domain import GRACE_OVER, Missed, Notice, NoticeStatus, Owed, Rules, Step
 from services.absence.store import Span
 from services.absence.tables import kit as tables
 from shared.clock import local_date
@@ -19,7 +19,6 @@ from shared.due.plan import plan
 from shared.events.envelope import Outgoing
 from shared.events.roster import PersonStated
 
-GRACE_OVER = "notice.grace_over"
 SETTLED = {
     Step.WITHDRAW: (NoticeStatus.WITHDRAWN, None),
     Step.EXPLAIN: (NoticeStatus.EXPLAINED, outgoing.explained),

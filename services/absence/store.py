@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any, cast
 from uuid import UUID
 
@@ -50,6 +51,7 @@ WRITE_REPORTS = newer_wins(
     REPORT_NAMES,
     "new.pupil_id, least(new.starts_at, old.starts_at) as starts_at, greatest(new.ends_at, old.ends_at) as ends_at",
 )
+SPAN_NAMES = ("pupil_id", "starts_at", "ends_at")
 WRITE_LESSONS = newer_wins(LESSON, ("lesson_id",), LESSON_NAMES)
 WRITE_NOTICES = newer_wins(NOTICE, ("notice_id",), NOTICE_NAMES)
 MISSED = text(
@@ -112,7 +114,7 @@ async def unreported(session: AsyncSession, lesson_ids: Sequence[UUID]) -> Seque
 
 async def missed_in(session: AsyncSession, spans: Sequence[Span]) -> list[Missed]:
     """Lessons missed without valid reason by these pupils in these stretches, before any home report is weighed."""
-    arrays = rows_as_arrays(("pupils", "starts", "ends"), [astuple(span) for span in spans])
+    arrays = rows_as_arrays(("pupils", "starts", "ends"), _rows(spans, SPAN_NAMES))
     rows = (await session.execute(MISSED, arrays)).all() if spans else []
     return [Missed(*row) for row in rows]
 
@@ -172,7 +174,7 @@ def _newest(events: Iterable[Any], key: str) -> list[Any]:
 
 
 def _rows(things: Iterable[Any], names: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [tuple(getattr(thing, name) for name in names) for thing in things]
+    return list(map(attrgetter(*names), things))
 
 
 def _notice(row: Row[Any]) -> Notice:

@@ -73,7 +73,7 @@ async def write_lessons(session: AsyncSession, planned: Sequence[LessonPlanned],
     zones = await _zones(session, {lesson.school_id for lesson in planned}, default_zone)
     newest = {lesson.lesson_id: lesson for lesson in sorted(planned, key=lambda lesson: lesson.version)}
     rows = [
-        (p.lesson_id, p.version, p.school_id, local_date(p.starts_at, zones[p.school_id]), p.ends_at, p.cancelled)
+        (p.lesson_id, p.version, p.school_id, local_date(p.starts_at, zones[p.school_id]), p.ends_at, _not_held(p))
         for p in newest.values()
     ]
     table = _table(Lesson)
@@ -107,6 +107,11 @@ async def school_days(session: AsyncSession, day: date, now: datetime) -> list[S
         for row in rows
     ]
     return sorted(days, key=lambda school: school.name)
+
+
+def _not_held(lesson: LessonPlanned) -> bool:
+    """True when nobody is expected to report the lesson."""
+    return lesson.cancelled or not lesson.attendance_taken
 
 
 def _counts(row: Mapping[str, Any]) -> Counts:

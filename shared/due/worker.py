@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, delete, func, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.db.engine import is_passing
@@ -70,7 +70,7 @@ class DueWorker:
 
     async def _kind(self, kind: str) -> int:
         try:
-            return await self._claim_and_do(kind, BATCH)
+            return await self._claim_and_do(kind, self._due_now(kind))
         except Exception as fault:
             if is_passing(fault):
                 raise
@@ -79,24 +79,24 @@ class DueWorker:
 
     async def _one_by_one(self, kind: str) -> int:
         """After a batch failed: do each alone, and put off the one that is to blame."""
-        done = 0
-        for _ in range(BATCH):
-            due_id = await self._first(kind)
-            if due_id is None:
-                break
+        due, done = self.kit.tables.due, 0
+        async with self.kit.sessions() as session:
+            ids = (await session.scalars(self._due_now(kind).with_only_columns(due.c.id))).all()
+        for due_id in ids:
             try:
-                await self._claim_and_do(kind, 1)
+                done += await self._claim_and_do(kind, self._due_now(kind).where(due.c.id == due_id))
             except Exception as fault:
                 if is_passing(fault):
                     raise
                 await self._put_off(due_id, kind, fault)
-            done += 1
+                done += 1
         return done
 
-    async def _claim_and_do(self, kind: str, limit: int) -> int:
+    async def _claim_and_do(self, kind: str, wanted: Select[Any]) -> int:
+        """Do those of the wanted things that no other worker holds, in one transaction; return how many."""
         due, now = self.kit.tables.due, self.kit.clock.now()
         async with self.kit.sessions.begin() as session:
-            rows = (await session.execute(self._claim(kind, now, limit))).all()
+            rows = (await session.execute(wanted.with_for_update(skip_locked=True))).all()
             if not rows:
                 return 0
             await session.execute(delete(due).where(due.c.id.in_([row.id for row in rows])))
@@ -105,17 +105,14 @@ class DueWorker:
         if outgoing:
             self.kit.outbox_written.set()
         metrics.DUE_DONE.labels(kind, "done").inc(len(rows))
+        metrics.DUE_LATE.set((now - rows[0].due_at).total_seconds())
         return len(rows)
 
-    def _claim(self, kind: str, now: datetime, limit: int) -> Any:
+    def _due_now(self, kind: str) -> Select[Any]:
+        """What is due of one kind, the oldest first, at most a batch."""
         due = self.kit.tables.due
-        mine = select(due).where(due.c.kind == kind, due.c.due_at <= now)
-        return mine.order_by(due.c.due_at, due.c.id).limit(limit).with_for_update(skip_locked=True)
-
-    async def _first(self, kind: str) -> int | None:
-        async with self.kit.sessions() as session:
-            row = (await session.execute(self._claim(kind, self.kit.clock.now(), 1))).first()
-        return row.id if row else None
+        mine = select(due).where(due.c.kind == kind, due.c.due_at <= self.kit.clock.now())
+        return mine.order_by(due.c.due_at, due.c.id).limit(BATCH)
 
     async def _put_off(self, due_id: int, kind: str, fault: Exception) -> None:
         """Try again after 1, 2, 4 … minutes, at most an hour; the error is kept beside it for an operator."""
@@ -130,6 +127,7 @@ class DueWorker:
 
     async def _rest(self) -> None:
         """Wait for something newly planned, or for the next look."""
+        metrics.DUE_LATE.set(0)
         self.kit.due_planned.clear()
         try:
             await asyncio.wait_for(self.kit.due_planned.wait(), POLL_SECONDS)

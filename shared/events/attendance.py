@@ -10,7 +10,10 @@ from shared.topics import ATTENDANCE, LESSONS
 
 
 class LessonPlanned(Event):
-    """A lesson that is to be held (or was cancelled). The latest version counts."""
+    """A lesson that is to be held (or was cancelled). The latest version counts.
+
+    Where `attendance_taken` is false (a teachers' meeting) nobody is expected to report anything.
+    """
 
     event_type: ClassVar[str] = "lesson.planned.v1"
     topic: ClassVar[str] = LESSONS.name
@@ -21,6 +24,7 @@ class LessonPlanned(Event):
     starts_at: Instant
     ends_at: Instant
     cancelled: bool = False
+    attendance_taken: bool = True
 
     def key(self) -> str:
         """The lesson."""

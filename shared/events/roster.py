@@ -179,7 +179,7 @@ class StaffStated(Event):
 
 
 class SubjectStated(Event):
-    """What is taught to which groups (SS 12000 `activity`)."""
+    """What is taught to which groups (SS 12000 `activity`). Of teachers' own activities no attendance is taken."""
 
     event_type: ClassVar[str] = "roster.subject_stated.v1"
     topic: ClassVar[str] = SUBJECTS.name
@@ -189,6 +189,7 @@ class SubjectStated(Event):
     school_id: UUID
     name: Line
     group_ids: tuple[UUID, ...] = ()
+    attendance_taken: bool = True
 
     def key(self) -> str:
         """The subject."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,7 +19,11 @@ from shared.settings import KitSettings
 from shared.topics import TOPICS, Topic
 
 BATCH_TIMEOUT_MS = 25
-FETCH_WAIT_MS = 250
+GRACE_SECONDS = 8.0  # for the batch in hand when the service is stopped
+HEARTBEATS_A_SESSION = 4
+
+framework_log = logging.getLogger("shared.messaging.faststream")
+framework_log.setLevel(logging.ERROR)  # its warnings describe what is chosen on purpose here
 
 
 def make_broker(settings: KitSettings, service: str) -> KafkaBroker:
@@ -30,8 +35,9 @@ def make_broker(settings: KitSettings, service: str) -> KafkaBroker:
         consumer_only=True,
         apply_types=False,
         ack_policy=AckPolicy.MANUAL,
-        log_level=10,
-        graceful_timeout=8.0,
+        logger=framework_log,
+        log_level=logging.DEBUG,
+        graceful_timeout=GRACE_SECONDS,
     )
 
 
@@ -44,17 +50,19 @@ async def _records(message: KafkaMessage) -> object:
     return message.raw_message
 
 
-def attach(broker: KafkaBroker, reader: Reader, batch: int) -> None:
+def attach(broker: KafkaBroker, reader: Reader) -> None:
     """Subscribe a reader. MANUAL: the reader commits the exact offsets itself, after its database."""
+    session_ms = reader.kit.settings.kafka_session_ms()
     subscriber = broker.subscriber(
         *[topic.name for topic in reader.topics],
         group_id=reader.group(),
         batch=True,
-        max_records=batch,
+        max_records=reader.kit.own.batch,
         batch_timeout_ms=BATCH_TIMEOUT_MS,
-        fetch_max_wait_ms=FETCH_WAIT_MS,
+        fetch_max_wait_ms=reader.kit.settings.kafka_fetch_wait_ms,
         auto_offset_reset="earliest",
-        session_timeout_ms=10_000,
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=session_ms // HEARTBEATS_A_SESSION,
         max_poll_interval_ms=300_000,
         ack_policy=AckPolicy.MANUAL,
         parser=_as_it_came,
@@ -90,6 +98,17 @@ async def cluster_id(settings: KitSettings) -> str:
         return str((await admin.describe_cluster())["cluster_id"])
     finally:
         await admin.close()
+
+
+async def missing_topics(settings: KitSettings, topics: Iterable[Topic]) -> list[str]:
+    """The names of those topics that the broker does not have. Raises a KafkaError when none answers."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+    finally:
+        await admin.close()
+    return sorted({topic.name for topic in topics} - there)
 
 
 async def create_topics(settings: KitSettings, topics: Iterable[Topic] = TOPICS) -> list[str]:

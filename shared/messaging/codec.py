@@ -58,7 +58,7 @@ def read_record(record: Record, wanted: Mapping[str, type[Event]]) -> Received[E
     return Received(
         event=_erased(event_type, record.key) if record.value is None else _parse(model, record.value),
         event_id=_uuid(headers),
-        traceparent=headers.get("traceparent", b"").decode("ascii", "ignore") or None,
+        traceparent=(headers.get("traceparent") or b"").decode("ascii", "ignore") or None,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,

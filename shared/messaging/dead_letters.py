@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy import delete, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.db.bulk import insert_rows
@@ -67,12 +68,19 @@ async def park(
             bad.record.key,
             bad.record.value,
             encode_headers(bad.record.headers),
-            bad.reason,
+            bad.reason.replace("\x00", "\\0"),  # PostgreSQL's text cannot hold NUL
             now,
         )
         for bad in unusable
     ]
     await insert_rows(session, tables.dead_letter, NAMES, rows, "on conflict do nothing")
+
+
+async def forget(session: AsyncSession, tables: KitTables, places: Sequence[tuple[str, bytes]]) -> None:
+    """Erase what is parked under these topics and keys: a tombstone reaches the dead letters too."""
+    letter = tables.dead_letter
+    if places:
+        await session.execute(delete(letter).where(tuple_(letter.c.topic, letter.c.key).in_(places)))
 
 
 def encode_headers(headers: Headers) -> bytes:

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from faststream.exceptions import StopConsume
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.db.engine import is_passing
 from shared.errors import Halted, Permanent, Transient
-from shared.events.envelope import Event, Outgoing, Received
+from shared.events.envelope import Erased, Event, Outgoing, Received
 from shared.kit import Kit
 from shared.messaging import positions
 from shared.messaging.codec import Record, read_record
-from shared.messaging.dead_letters import DeadLetterLimit, Unusable, park
+from shared.messaging.dead_letters import DeadLetterLimit, Unusable, forget, park
+from shared.messaging.life import BrokerReborn
 from shared.messaging.outbox import say
 from shared.observe import metrics
 from shared.observe.logging import get_logger
@@ -84,22 +84,31 @@ class Reader:
         return self.subscriber.consumer if self.subscriber else None
 
     async def take(self, records: Sequence[Record]) -> None:
-        """Handle one batch to the end. Returns when its effects and offsets are committed.
+        """Handle one batch to the end: when this returns its effects and offsets are committed. Raises nothing.
 
-        Raises StopConsume when the dead-letter limit halts the reader; nothing else.
+        It returns without any effect when the dead-letter limit has halted the reader, or when the broker these
+        records came from is gone (the service then joins the new one).
         """
+        if self.halted:
+            self._hold(records)
+            return
         started, wait = time.monotonic(), FIRST_WAIT
         self.busy = True
         while True:
             try:
+                await self._confirm_life()
                 await self._process(records)
                 break
+            except BrokerReborn:
+                self.busy = False
+                return
             except Halted as halt:
                 self._halt(halt)
-                raise StopConsume from None
+                self._hold(records)
+                return
             except Exception as fault:  # nothing may be skipped: the batch is tried until it goes through
                 metrics.BATCH_RETRIES.labels(self.name).inc()
-                expected = isinstance(fault, Transient) or is_passing(fault)
+                expected = isinstance(fault, Transient | KafkaError) or is_passing(fault)
                 log.warning(
                     "batch waits",
                     reader=self.name,
@@ -135,6 +144,11 @@ class Reader:
             position = await consumer.position(place) if high is not None else 0
             result[place.topic, place.partition] = None if high is None else max(0, high - position)
         return result
+
+    async def _confirm_life(self) -> None:
+        """The records were read in the life that was joined, if the broker is still in it now."""
+        if self.consumer is not None:
+            await self.kit.life.confirm(self.kit.cluster)
 
     async def _process(self, records: Sequence[Record]) -> None:
         """Give the records their effect; when one of them is to blame for a fault, find it and set it aside."""
@@ -176,6 +190,7 @@ class Reader:
             unusable = [*bad, *self._unusable(records, batch)]
             self.limit.check(len(records) - len(unusable), len(unusable))
             await park(session, kit.tables, kit.cluster, unusable, now)
+            await forget(session, kit.tables, _erased_places(good))
             await say(session, kit.tables, outgoing, now)
             await positions.remember(session, kit.tables, kit.cluster, records)
         if outgoing:
@@ -220,6 +235,21 @@ class Reader:
             metrics.CONSUMER_LAG.labels(self.name, topic, partition).set(lag or 0)
 
     def _halt(self, halt: Halted) -> None:
-        self.halted = str(halt)
+        self.halted, self.busy = str(halt), False
         metrics.READER_HALTED.labels(self.name).set(1)
         log.error("reader halted", reader=self.name, reason=self.halted)
+
+    def _hold(self, records: Sequence[Record]) -> None:
+        """Leave the records in Kafka and take no more; what another reader of the group is given it can try."""
+        consumer = self.consumer
+        if consumer is None:
+            return
+        mine = consumer.assignment()
+        for place, start in positions.starts(records).items():
+            if place in mine:
+                consumer.seek(TopicPartition(*place), start)
+        consumer.pause(*mine)
+
+
+def _erased_places(received: Sequence[Received[Event]]) -> list[tuple[str, bytes]]:
+    return [(r.topic, r.event.erased_key.encode()) for r in received if isinstance(r.event, Erased)]

@@ -22,6 +22,7 @@ from shared.db.bulk import rows_as_arrays
 from shared.db.engine import is_passing
 from shared.kit import Kit
 from shared.messaging.codec import headers_for
+from shared.messaging.life import BrokerReborn
 from shared.observe import metrics
 from shared.observe.logging import get_logger
 
@@ -47,23 +48,36 @@ class Relay:
         self.leading = False
 
     async def run(self) -> None:
-        """Publish until cancelled. Stands by while another process of this service holds the lock."""
+        """Publish until cancelled. Stands by while another process of this service holds the lock.
+
+        Raises BrokerReborn when the broker is not the one that was joined.
+        """
         wait = POLL_SECONDS
         while True:
             try:
-                async with self.kit.engine.connect() as connection:
-                    if await self._takes_lock(connection):
-                        await self._lead(connection)
+                await self._lead_if_free()
                 wait = POLL_SECONDS
                 await asyncio.sleep(STAND_BY_SECONDS)
+            except BrokerReborn:
+                raise
             except Exception as fault:
                 if not (isinstance(fault, KafkaError) or is_passing(fault)):
                     log.error("relay failed", exc_info=fault)
                 log.warning("relay waits", fault=type(fault).__name__, seconds=wait)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
+
+    async def _lead_if_free(self) -> None:
+        """Publish for as long as all goes well, if nobody else does; return at once if somebody does."""
+        async with self.kit.engine.connect() as connection:
+            if not await self._takes_lock(connection):
+                return
+            self.leading = True
+            try:
+                await self._lead(connection)
             finally:
                 self.leading = False
+                await connection.invalidate()  # back in the pool, it would keep the lock without a leader
 
     async def _takes_lock(self, connection: AsyncConnection) -> bool:
         """The lock lives as long as the connection that also does the publishing."""
@@ -72,7 +86,6 @@ class Relay:
         return bool(taken)
 
     async def _lead(self, connection: AsyncConnection) -> None:
-        self.leading = True
         while True:
             self.kit.outbox_written.clear()
             while await self.publish_once(connection) == BATCH:
@@ -95,13 +108,22 @@ class Relay:
             if rows:
                 metrics.OUTBOX_AGE.set(max(0.0, (now - rows[0].created_at).total_seconds()))
                 placed = await self._publish(rows)
+                await self.kit.life.confirm(self.kit.cluster)
                 await connection.execute(MARK, self._marks(rows, placed, now))
         return len(rows)
 
     async def _publish(self, rows: Sequence[Row[Any]]) -> list[RecordMetadata]:
-        """Enqueue in order, then wait for all acknowledgements together."""
-        futures = [await self._enqueue(row) for row in rows]
-        return list(await asyncio.gather(*futures))
+        """Enqueue in order, then wait until each one's fate is known.
+
+        When one fails the others are waited for all the same: a late one must not overtake its own repetition.
+        """
+        sending: list[asyncio.Future[RecordMetadata]] = []
+        try:
+            for row in rows:
+                sending.append(await self._enqueue(row))  # noqa: PERF401 - what was enqueued must be known on a fault
+        finally:
+            await asyncio.gather(*sending, return_exceptions=True)
+        return [sent.result() for sent in sending]
 
     async def _enqueue(self, row: Row[Any]) -> asyncio.Future[RecordMetadata]:
         headers = headers_for(row.event_id, row.event_type, self.kit.service, row.created_at, row.key, row.traceparent)

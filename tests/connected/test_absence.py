@@ -270,8 +270,9 @@ async def test_a_school_is_told_once_about_lessons_nobody_reported_and_no_home_i
             starts_at=start,
             ends_at=start + timedelta(hours=1),
             cancelled=cancelled,
+            attendance_taken=taken,
         )
-        for cancelled in (False, False, False, True)
+        for cancelled, taken in ((False, True), (False, True), (False, True), (True, True), (False, False))
     ]
     reported = desk.result(pupil, 8, invalid=0, lesson_id=lessons[0].lesson_id)
     untouched = desk.result(pupil, 8, is_reported=False, lesson_id=lessons[1].lesson_id)
