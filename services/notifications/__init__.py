@@ -1,1 +1,1 @@
-"""Owns who gets which message, through which channel, when; attempts and receipts."""
+"""Owns who gets which message, by which channel, when; attempts and receipts. Says DutyMoved and DeliverySettled."""

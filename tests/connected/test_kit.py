@@ -3,115 +3,93 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import ManualClock
-from shared.db.engine import new_metadata
 from shared.events.envelope import Outgoing
-from shared.events.roster import PersonStated
-from shared.ids import new_id
-from shared.kit import Kit
-from shared.messaging.broker import create_topics, make_producer
-from shared.messaging.codec import headers_for
 from shared.messaging.outbox import say
 from shared.messaging.reader import Batch, Reader
-from shared.messaging.tables import kit_tables
+from shared.observe.tracing import continued, new_traceparent
 from shared.service import Service
-from shared.topics import PERSONS
-from tests.stack import Stack, kit_on
+from tests.on_servers import KIT, Told, a_kit, count, fresh_topic, publish, running, until
+from tests.stack import Stack
 
 pytestmark = pytest.mark.connected
-metadata = new_metadata()
-tables = kit_tables(metadata)
 
 
-@asynccontextmanager
-async def running(service: Service) -> AsyncIterator[None]:
-    task = asyncio.create_task(service.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        [ended] = await asyncio.gather(task, return_exceptions=True)
-        assert isinstance(ended, asyncio.CancelledError), ended
-        await service.kit.engine.dispose()
-
-
-async def until(check: object, seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not await check():  # type: ignore[operator]
-            await asyncio.sleep(0.05)
-
-
-async def count(kit: Kit, table: object) -> int:
-    async with kit.sessions() as session:
-        return int(await session.scalar(select(func.count()).select_from(table)) or 0)  # type: ignore[arg-type]
-
-
-async def test_what_one_service_says_another_reads_once_and_a_poison_record_holds_nobody_up(
+async def test_what_one_service_says_another_reads_once_in_order_and_under_the_same_trace(
     stack: Stack, clock: ManualClock
 ) -> None:
-    await create_topics(stack.settings)
-    seen: list[PersonStated] = []
-    mine = {uuid4() for _ in range(300)}
+    topic, event = await fresh_topic(stack)
+    seen: list[Told] = []
+    traces: set[str] = set()
 
     async def handle(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
-        events = [r.event for r in batch.of(PersonStated) if r.event.person_id in mine]
-        if any(event.version == 13 for event in events):
-            raise ValueError("this one breaks the handler")
-        seen.extend(events)
+        seen.extend(received.event for received in batch.of(event))
+        traces.update(continued(received.traceparent).split("-")[1] for received in batch.of(event))
         return []
 
-    speaker = await kit_on(stack, "speaker", metadata, tables, clock)
-    listener = await kit_on(stack, "listener", metadata, tables, clock)
-    reader = Reader("people", [PERSONS], [PersonStated], handle)
-    async with running(Service(speaker)), running(Service(listener, [reader])):
+    speaker, listener = await a_kit(stack, clock, "speaker"), await a_kit(stack, clock, "listener")
+    abouts, trace = [uuid4() for _ in range(30)], new_traceparent()
+    said = [event(about=about, number=number) for number in range(10) for about in abouts]
+    async with (
+        running(Service(speaker)),
+        running(Service(listener, [reader := Reader("told", [topic], [event], handle)])),
+    ):
         async with speaker.sessions.begin() as session:
-            said = [Outgoing(PersonStated(person_id=p, version=1)) for p in mine]
-            bad = next(iter(mine))
-            said.insert(150, Outgoing(PersonStated(person_id=bad, version=13)))
-            await say(session, tables, said, clock.now())
+            await say(session, KIT, [Outgoing(one, trace) for one in said], clock.now())
         speaker.outbox_written.set()
-        producer = make_producer(stack.settings, "stranger")
-        await producer.start()
-        headers = headers_for(new_id(), "roster.person_stated.v9", "x", clock.now(), "x", None)
-        for value in (b"{", b"\xff\xfe", b"[" * 10_000):
-            await producer.send_and_wait(PERSONS.name, value, key=b"k", headers=headers)
-        await producer.stop()
 
-        async def done() -> bool:
-            return len({e.person_id for e in seen}) == 300 and await count(listener, tables.dead_letter) >= 4
+        async def all_seen() -> bool:
+            return len(seen) >= len(said)
 
-        await until(done)
+        await until(all_seen)
         await until(reader.caught_up)
-    assert {e.person_id for e in seen} == mine
+    for about in abouts:
+        assert [one.number for one in seen if one.about == about] == list(range(10))
+    assert traces == {trace.split("-")[1]}
+
+
+async def test_what_is_said_and_what_is_done_become_true_together_or_not_at_all(
+    stack: Stack, clock: ManualClock
+) -> None:
+    topic, event = await fresh_topic(stack)
+    _, answer = await fresh_topic(stack)
+    kit, attempts = await a_kit(stack, clock), 0
+
+    async def handle(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
+        nonlocal attempts
+        attempts += 1
+        await say(session, KIT, [Outgoing(answer(about=uuid4(), number=attempts))], batch.now)
+        if attempts == 1:
+            raise ConnectionResetError
+        return []
+
+    await publish(stack, [event(about=uuid4(), number=0)])
+    async with running(Service(kit, [reader := Reader("told", [topic], [event], handle)])):
+        await until(reader.caught_up)
+        async with kit.sessions() as session:
+            said = (await session.scalars(select(KIT.outbox.c.value))).all()
+    assert [answer.model_validate_json(value).number for value in said] == [2]
 
 
 async def test_reader_knows_when_it_has_caught_up(stack: Stack, clock: ManualClock) -> None:
-    await create_topics(stack.settings)
+    topic, event = await fresh_topic(stack)
 
     async def handle(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
         await asyncio.sleep(0.2)
         return []
 
-    kit = await kit_on(stack, "listener", metadata, tables, clock)
-    reader = Reader("people", [PERSONS], [PersonStated], handle)
-    producer = make_producer(stack.settings, "stranger")
-    await producer.start()
-    for _ in range(50):
-        event = PersonStated(person_id=uuid4(), version=1)
-        headers = headers_for(new_id(), event.event_type, "x", clock.now(), "x", None)
-        await producer.send_and_wait(PERSONS.name, event.to_json(), key=event.key().encode(), headers=headers)
+    kit = await a_kit(stack, clock, "listener")
+    reader = Reader("told", [topic], [event], handle)
+    await publish(stack, [event(about=uuid4(), number=number) for number in range(50)])
     assert not await reader.caught_up()
     async with running(Service(kit, [reader])):
         await until(reader.caught_up)
-        read = await count(kit, tables.read_position)
-        assert read >= 1
+        assert await count(kit, KIT.read_position) == 3
         assert sum(lag or 0 for lag in (await reader.lag()).values()) == 0
-    await producer.stop()

@@ -1,0 +1,107 @@
+"""The pages of the demo's mailboxes: every mail, newest first, and one mail as the guardian sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from uuid import UUID
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import FileResponse, HTMLResponse
+from jinja2 import Environment, FileSystemLoader
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from services.demo.catcher import Mail, Mailboxes
+from services.demo.people import Municipality
+from services.demo.records import STOCKHOLM
+
+HERE = Path(__file__).parent
+SHOWN = 200
+STATIC = {"style.css": "text/css", "live.js": "text/javascript"}
+STRICT = "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+LIST_POLICY = f"{STRICT}; style-src 'self'; script-src 'self'"
+# A mail brings its own styles; it is shown in a sandbox without scripts, and pictures only if they are in the mail.
+MAIL_POLICY = f"{STRICT}; style-src 'self' 'unsafe-inline'; img-src data:"
+LINKS_OPEN_OUTSIDE = '<base target="_blank">'
+HEADERS = ("From", "To", "Date", "Subject", "Message-ID", "List-Unsubscribe", "Auto-Submitted")
+
+
+def create_pages(mailboxes: Mailboxes, directory: Mapping[str, str], portal_url: str) -> FastAPI:
+    """The app. `directory` says whose mailbox an address is."""
+    app = FastAPI(title="Mailboxes of the demo", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
+    templates.filters["clock"] = _clock
+    templates.globals["portal_url"] = portal_url
+
+    def listed(q: str) -> dict[str, object]:
+        wanted = q.strip().casefold()
+        found = [
+            m for m in mailboxes.newest() if wanted in f"{m.recipient} {directory.get(m.recipient, '')}".casefold()
+        ]
+        rows = [(mail, directory.get(mail.recipient, ""), _subject(mail)) for mail in found[:SHOWN]]
+        return {"rows": rows, "count": len(found), "q": q, "shown": SHOWN, "repeats": mailboxes.repeats}
+
+    def render(template: str, policy: str, context: Mapping[str, object]) -> HTMLResponse:
+        page = templates.get_template(template).render(context)
+        return HTMLResponse(page, headers={"content-security-policy": policy, "x-content-type-options": "nosniff"})
+
+    @app.get("/")
+    def mails(q: str = "") -> HTMLResponse:
+        return render("mails.html", LIST_POLICY, listed(q))
+
+    @app.get("/list")
+    def fragment(q: str = "") -> HTMLResponse:
+        return render("list.html", LIST_POLICY, listed(q))
+
+    @app.get("/mail/{number}")
+    def one(number: int) -> HTMLResponse:
+        mail = mailboxes.numbered(number)
+        if mail is None:
+            raise HTTPException(404, "This mail is not here any more.")
+        return render("mail.html", MAIL_POLICY, {**_opened(mail), "who": directory.get(mail.recipient, "")})
+
+    @app.get("/static/{name}")
+    def static(name: str) -> FileResponse:
+        if name not in STATIC:
+            raise HTTPException(404)
+        return FileResponse(HERE / "static" / name, media_type=STATIC[name])
+
+    return app
+
+
+def owners(whole: Municipality) -> dict[str, str]:
+    """Whose mailbox an address is: a guardian with the children, or a school."""
+    children: dict[UUID, list[str]] = {}
+    for pupil in whole.pupils.values():
+        seat = pupil.school_class
+        for tie in pupil.ties:
+            children.setdefault(tie.adult_id, []).append(f"{pupil.given}, {seat.name} {seat.school.name}")
+    found = {school.email: school.name for school in whole.schools}
+    for adult_id, of in children.items():
+        adult = whole.adults[adult_id]
+        found |= dict.fromkeys(adult.emails, f"{adult.given} {adult.family} ({'; '.join(of)})")
+    return found
+
+
+def _opened(mail: Mail) -> dict[str, object]:
+    parsed, html = mail.parsed(), mail.part("html")
+    headers = [(name, str(parsed[name])) for name in HEADERS if parsed[name]]
+    return {
+        "mail": mail,
+        "subject": _subject(mail),
+        "headers": headers,
+        "plain": mail.part("plain"),
+        "html": LINKS_OPEN_OUTSIDE + html if html else "",
+    }
+
+
+@lru_cache(maxsize=1000)
+def _subject(mail: Mail) -> str:
+    return str(mail.parsed()["Subject"] or "(no subject)")
+
+
+def _clock(instant: datetime) -> str:
+    return f"{instant.astimezone(STOCKHOLM):%H:%M}"

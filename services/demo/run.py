@@ -1,0 +1,181 @@
+"""Runs the demo: the stack, the world around it, the day, the account at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from deploy.embedded.process import StartFailed, require_free
+from deploy.embedded.stack import SERVICES, Stack, free_ports, ports_from
+from services.demo.actions import Action, Report
+from services.demo.day import play
+from services.demo.diary import Diary, open_diary
+from services.demo.evidence import served, to_call
+from services.demo.ledger import Evidence, Figures, Ledger
+from services.demo.records import STOCKHOLM
+from services.demo.world import World, WorldPorts, prepare_world
+from shared.clock import PacedClock
+
+WARM_UP = timedelta(seconds=6)  # from the start of the services to the opening of the day, in real time
+EACH = "each"
+KILLS_FROM = timedelta(minutes=75)  # after the day opens: 09:00
+KILLS_EVERY = timedelta(minutes=25)
+SETTLE_SECONDS = 40.0
+QUIET_SECONDS = 3.0
+DIARY_SECONDS = 2.0
+SAY_EVERY = timedelta(hours=1)
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command was asked for."""
+
+    data: Path
+    once: bool
+    speed: float
+    schools: int
+    pupils: int
+    seed: int
+    first_port: int | None
+    grace_minutes: int
+    kill: Sequence[str] = ()
+
+
+@dataclass
+class Demo:
+    """One run of the demo. `say` tells the person in front of it how it goes."""
+
+    wishes: Wishes
+    say: Say
+    ready: Callable[[Demo], None]
+    done: Callable[[Figures, float], None]
+    began: float = field(default_factory=time.monotonic)
+    reported: int = 0
+    diary: Diary = field(init=False)
+    world: World = field(init=False)
+    stack: Stack = field(init=False)
+
+    async def run(self) -> Figures:
+        """Start everything, play the day, balance the account; then go on until cancelled unless `once`.
+
+        Whatever was started is stopped when this returns or raises. Raises StartFailed.
+        """
+        wishes = self.wishes
+        if unknown := set(wishes.kill) - {*SERVICES, EACH}:
+            raise StartFailed(f"There is no service {', '.join(sorted(unknown))} to kill.")
+        ports = ports_from(wishes.first_port) if wishes.first_port else free_ports()
+        world_ports = WorldPorts.from_first(wishes.first_port) if wishes.first_port else WorldPorts.free()
+        require_free([*ports.values(), *world_ports.all])
+        self.stack = Stack(wishes.data, ports)
+        try:
+            self.stack.start_servers()
+            self._open(world_ports)
+            return await self._live()
+        finally:
+            self.stack.stop()
+
+    def _open(self, ports: WorldPorts) -> None:
+        """Open the diary at the next school day; the clock begins to run."""
+        wishes, today = self.wishes, datetime.now(STOCKHOLM).date()
+        self.diary = open_diary(wishes.data, wishes.seed, wishes.schools, wishes.pupils, today)
+        day = self.diary.next_day(today)
+        stage, plan = prepare_world(self.diary, day)
+        clock = PacedClock(plan.opens, datetime.now(UTC) + WARM_UP, wishes.speed)
+        self.world = World(stage, plan, clock, ports, self.diary, wishes.data)
+        self.diary.begin(day)
+        self.diary.write(wishes.data)
+
+    async def _live(self) -> Figures:
+        portal = f"http://127.0.0.1:{self.stack.ports['portal']}"
+        env = self.world.env(self.stack.ports, self.wishes.grace_minutes)
+        async with self.world.inhabited(portal):
+            await self.stack.start_services(env)
+            self.ready(self)
+            tasks = [asyncio.create_task(work) for work in self._beside()]
+            try:
+                return await self._day()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                self._remember()
+
+    def _beside(self) -> list[Coroutine[None, None, None]]:
+        """What goes on beside the day."""
+        return [self.stack.keep(), self._kill(), self._tell_hours(), self._keep_diary()]
+
+    async def _day(self) -> Figures:
+        world = self.world
+        await play(world.plan, world.stage, world.clock, self._watch)
+        ledger = await self._settled()
+        figures = ledger.figures()
+        for fault in ledger.faults():
+            self.say(fault)
+        self.done(figures, time.monotonic() - self.began)
+        if not self.wishes.once:
+            await asyncio.Event().wait()
+        return figures
+
+    def _watch(self, action: Action) -> None:
+        if isinstance(action, Report):
+            self.reported += sum(mark.reported for mark in action.marks)
+
+    async def _settled(self) -> Ledger:
+        """The account when it balances and no more mail comes, or when the patience is over."""
+        deadline, quiet_since, seen = time.monotonic() + SETTLE_SECONDS, time.monotonic(), -1
+        while True:
+            ledger = self.ledger()
+            figures, now = ledger.figures(), time.monotonic()
+            if figures.mails != seen:
+                quiet_since, seen = now, figures.mails
+            if now > deadline or (figures.ok and now - quiet_since > QUIET_SECONDS):
+                return ledger
+            await asyncio.sleep(1)
+
+    def ledger(self) -> Ledger:
+        """The account as it stands."""
+        world = self.world
+        url = self.stack.database_url("notifications", "postgresql")
+        played = [adult.id for adult in world.stage.whole.adults.values() if adult.simulated]
+        since = world.clock.starts_at - timedelta(hours=6)
+        mails = list(world.mailboxes.newest())
+        evidence = Evidence(mails, served(url, played, since), to_call(url, since), world.mailboxes.repeats)
+        return Ledger(world.stage.whole, world.plan, evidence)
+
+    async def _kill(self) -> None:
+        """Kill services in the middle of the morning, one after another, as a power cut would."""
+        names = SERVICES if EACH in self.wishes.kill else self.wishes.kill
+        for number, name in enumerate(names):
+            await self._until(self.world.plan.opens + KILLS_FROM + number * KILLS_EVERY)
+            self.say(f"{self._clock()}  {name} is killed")
+            self.stack.keepers[name].child.kill()
+
+    async def _keep_diary(self) -> None:
+        while True:
+            self._remember()
+            await asyncio.sleep(DIARY_SECONDS)
+
+    def _remember(self) -> None:
+        self.diary.reach(self.world.clock.now())
+        self.diary.write(self.wishes.data)
+
+    async def _tell_hours(self) -> None:
+        hour = self.world.plan.opens.replace(minute=0) + SAY_EVERY
+        while True:
+            await self._until(hour)
+            mails = len(self.world.mailboxes.kept)
+            self.say(f"{self._clock()}  {self.reported:,} marks reported, {mails:,} mails received")
+            hour += SAY_EVERY
+            if hour > self.world.plan.closes:
+                return
+
+    async def _until(self, instant: datetime) -> None:
+        left = (instant - self.world.clock.now()).total_seconds()
+        await self.world.clock.sleep(max(0.0, left))
+
+    def _clock(self) -> str:
+        return f"{self.world.clock.now().astimezone(STOCKHOLM):%H:%M}"

@@ -1,0 +1,1 @@
+"""The ways a message can go: one small protocol, e-mail, and a simulated channel for rehearsals."""

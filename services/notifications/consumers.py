@@ -1,0 +1,49 @@
+"""What the notifications service reads: requests to tell somebody, and its own copy of the roster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.domain.models import ABOUT_A_PUPIL
+from services.notifications.errors import IncompleteRequest
+from services.notifications.store import keep_requests
+from services.notifications.tables import roster
+from shared.events.envelope import Outgoing
+from shared.events.notify import NotificationKind, NotificationRequested
+from shared.events.roster import ContactStated, GuardianshipsStated, PersonStated, SchoolStated
+from shared.messaging.reader import Batch, Reader
+from shared.roster.projection import roster_reader
+from shared.topics import NOTIFY_URGENT
+
+
+def urgent_reader() -> Reader:
+    """Keeps what is asked for; the sender is woken when the batch is committed."""
+    return Reader("urgent", [NOTIFY_URGENT], [NotificationRequested], _keep)
+
+
+def people_reader() -> Reader:
+    """Keeps the roster that recipients are worked out from."""
+    return roster_reader(roster, SchoolStated, PersonStated, ContactStated, GuardianshipsStated)
+
+
+def check(request: NotificationRequested) -> None:
+    """Raise IncompleteRequest when nobody could be told by this request."""
+    if request.kind in ABOUT_A_PUPIL and request.pupil_id is None:
+        raise IncompleteRequest(f"A request of the kind {request.kind} must say which pupil it is about.")
+    if request.kind is NotificationKind.ABSENCE_RETRACTION and request.about_id is None:
+        raise IncompleteRequest("A retraction must say which earlier notification it takes back.")
+
+
+async def _keep(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
+    usable = []
+    for received in batch.of(NotificationRequested):
+        try:
+            check(received.event)
+        except IncompleteRequest as fault:
+            batch.reject(received, str(fault))
+        else:
+            usable.append(received)
+    await keep_requests(session, usable, batch.now)
+    return []

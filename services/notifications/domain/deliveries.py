@@ -1,0 +1,90 @@
+"""How a delivery moves: begun, answered, cancelled; and what its notification comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from services.notifications.domain.models import (
+    NOTICES,
+    CallReason,
+    Delivery,
+    NotificationStatus,
+    Request,
+    State,
+)
+from services.notifications.domain.replies import POSSIBLY_ARRIVED, Outcome
+from shared.events.notify import DeliveryStatus, NotificationKind
+
+COSTS_NOTHING = frozenset({Outcome.UNSENT, Outcome.ORPHANED})
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How often and how many times a delivery is tried."""
+
+    retry: timedelta
+    tries: int
+
+
+def begin(delivery: Delivery) -> Delivery:
+    """An attempt begins."""
+    return replace(delivery, status=DeliveryStatus.SENDING, retry_at=None)
+
+
+def cancel(delivery: Delivery, why: str) -> Delivery:
+    """Nothing more will be tried; what may have arrived stays so."""
+    return replace(delivery, status=DeliveryStatus.CANCELLED, why=why, retry_at=None)
+
+
+def give_up(delivery: Delivery) -> Delivery:
+    """The time or the tries are spent."""
+    return replace(delivery, status=DeliveryStatus.GIVEN_UP, retry_at=None)
+
+
+def answered(delivery: Delivery, outcome: Outcome, more_addresses: bool, budget: Budget, now: datetime) -> Delivery:
+    """The delivery after an attempt. One that reached no server, or that our own process left open, costs no try.
+
+    A refused address leads to the person's next one at once; an attempt our own process left open is repeated
+    at once; everything else waits for the retry interval.
+    """
+    tried = replace(
+        delivery,
+        tries=delivery.tries + (outcome not in COSTS_NOTHING),
+        may_have_arrived=delivery.may_have_arrived or outcome in POSSIBLY_ARRIVED,
+    )
+    if outcome is Outcome.ACCEPTED:
+        return replace(tried, status=DeliveryStatus.DELIVERED, retry_at=None)
+    if outcome is Outcome.REFUSED and not more_addresses:
+        return replace(tried, status=DeliveryStatus.BOUNCED, retry_at=None)
+    if tried.tries >= budget.tries:
+        return give_up(tried)
+    at_once = outcome in (Outcome.REFUSED, Outcome.ORPHANED)
+    status = DeliveryStatus.UNCERTAIN if outcome in POSSIBLY_ARRIVED else DeliveryStatus.DEFERRED
+    return replace(tried, status=status, retry_at=now if at_once else now + budget.retry)
+
+
+def conclude(
+    request: Request, deliveries: Sequence[Delivery], now: datetime, nobody: CallReason = CallReason.NO_GUARDIAN
+) -> State:
+    """Where the notification stands with these deliveries. `nobody`: the reason when there is none to try."""
+    statuses = {delivery.status for delivery in deliveries}
+    again = [delivery.retry_at for delivery in deliveries if delivery.retry_at is not None]
+    if DeliveryStatus.SENDING in statuses:
+        return State(NotificationStatus.SENDING)
+    if again:
+        return State(NotificationStatus.RETRYING, now if request.retracted else min(again))
+    if DeliveryStatus.DELIVERED in statuses:
+        return State(NotificationStatus.DONE)
+    failed = statuses & {DeliveryStatus.BOUNCED, DeliveryStatus.GIVEN_UP}
+    if request.retracted or (request.kind is NotificationKind.ABSENCE_RETRACTION and not failed):
+        return State(NotificationStatus.CANCELLED)
+    reason = _call_reason(statuses, nobody) if request.kind in NOTICES else None
+    return State(NotificationStatus.UNREACHED, reason=reason)
+
+
+def _call_reason(statuses: set[DeliveryStatus], nobody: CallReason) -> CallReason:
+    if DeliveryStatus.GIVEN_UP in statuses:
+        return CallReason.GIVEN_UP
+    return CallReason.BOUNCED if DeliveryStatus.BOUNCED in statuses else nobody

@@ -1,0 +1,140 @@
+"""The nouns: a request to tell somebody, one delivery to one person, and how both stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from shared.events.notify import DeliveryStatus, NotificationKind
+
+NOTICES = frozenset({NotificationKind.ABSENCE_NOTICE, NotificationKind.ABSENCE_NOTICE_LATE})
+ABOUT_A_PUPIL = NOTICES | {NotificationKind.ABSENCE_RETRACTION}
+
+
+class NotificationStatus(StrEnum):
+    """The life of one notification. It is over in the last three."""
+
+    WAITING = "waiting"  # nobody has been written to yet
+    SENDING = "sending"  # at least one attempt has begun and its answer is not known
+    RETRYING = "retrying"  # to be tried again
+    DONE = "done"  # at least one person has it
+    UNREACHED = "unreached"  # nobody could be reached
+    CANCELLED = "cancelled"  # taken back before it went out, or there was nobody to tell
+
+
+ACTIVE = (NotificationStatus.WAITING, NotificationStatus.SENDING, NotificationStatus.RETRYING)
+CLAIMABLE = (NotificationStatus.WAITING, NotificationStatus.RETRYING)
+
+
+class CallReason(StrEnum):
+    """Why a notice was handed to the school, to be made by telephone."""
+
+    PUPIL_UNKNOWN = "pupil_unknown"
+    PUPIL_GONE = "pupil_gone"
+    PUPIL_ADULT = "pupil_adult"
+    AGE_UNKNOWN = "age_unknown"
+    NO_GUARDIAN = "no_guardian"
+    NO_ADDRESS = "no_address"
+    BOUNCED = "bounced"
+    GIVEN_UP = "given_up"
+
+
+SENTENCES = {
+    CallReason.PUPIL_UNKNOWN: "The registry has not told us who the pupil is, so nobody could be written to.",
+    CallReason.PUPIL_GONE: "The pupil is no longer active in the registry, so nobody was written to.",
+    CallReason.PUPIL_ADULT: "The pupil is 18 or older, so no guardian may be told. Talk to the pupil.",
+    CallReason.AGE_UNKNOWN: "The pupil's date of birth is missing, so a person must judge who may be told.",
+    CallReason.NO_GUARDIAN: "Nobody who has the right to be told is in the registry.",
+    CallReason.NO_ADDRESS: "Nobody who has the right to be told has a usable e-mail address.",
+    CallReason.BOUNCED: "Every address of those who have the right to be told was refused.",
+    CallReason.GIVEN_UP: "The mail servers did not take the message in time.",
+}
+
+
+class Because(StrEnum):
+    """Why a delivery is or is not made, beside the verdicts of `shared.roster.access.Why`."""
+
+    SCHOOL = "is the school's own address"
+    RETRACTED = "the school corrected itself before the message was sent"
+    NO_TIE = "has no tie to the pupil any more"
+    NO_ADDRESS = "has no usable e-mail address any more"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A notification as it is kept. `retracted`: the school has taken it back."""
+
+    notification_id: UUID
+    kind: NotificationKind
+    school_id: UUID
+    pupil_id: UUID | None
+    day: date
+    duty_id: UUID | None
+    about_id: UUID | None
+    lesson_count: int
+    requested_at: datetime
+    received_at: datetime
+    traceparent: str | None
+    status: NotificationStatus
+    retracted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One notification to one person (None: the school). Open while `retry_at` is set, in flight while SENDING.
+
+    `tries` counts the attempts a server answered; `may_have_arrived` never turns false again.
+    """
+
+    delivery_id: UUID
+    notification_id: UUID
+    person_id: UUID | None
+    why: str
+    status: DeliveryStatus = DeliveryStatus.PENDING
+    tries: int = 0
+    may_have_arrived: bool = False
+    retry_at: datetime | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """True when nothing more will be tried."""
+        return self.retry_at is None and self.status is not DeliveryStatus.SENDING
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a notification stands; `reason` is set when it goes on the school's call list."""
+
+    status: NotificationStatus
+    next_attempt_at: datetime | None = None
+    reason: CallReason | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One notification moved: its deliveries before and after, and where it stands now."""
+
+    request: Request
+    before: Sequence[Delivery]
+    after: Sequence[Delivery]
+    state: State
+
+    def changed(self) -> list[Delivery]:
+        """The deliveries that are new or different."""
+        known = set(self.before)
+        return [delivery for delivery in self.after if delivery not in known]
+
+    def settled(self) -> list[Delivery]:
+        """The deliveries this step has ended."""
+        return [delivery for delivery in self.changed() if delivery.is_settled]
+
+    def first_delivered(self) -> bool:
+        """True when somebody has the message now and nobody had it before."""
+        return _any_delivered(self.after) and not _any_delivered(self.before)
+
+
+def _any_delivered(deliveries: Sequence[Delivery]) -> bool:
+    return any(delivery.status is DeliveryStatus.DELIVERED for delivery in deliveries)

@@ -1,0 +1,143 @@
+"""What is to be done about one notification now: whom to write to, what to cancel, when to look again.
+
+Worked out from the roster as it stands at this moment, every time: custody, age and marking change, and a
+message that reaches the wrong parent can be dangerous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.notifications.domain.deliveries import begin, cancel, conclude, give_up
+from services.notifications.domain.models import (
+    Because,
+    CallReason,
+    Delivery,
+    NotificationStatus,
+    Request,
+    State,
+    Step,
+)
+from shared.clock import local_date
+from shared.events.notify import DeliveryStatus, NotificationKind
+from shared.ids import derived_id
+
+PATIENCE = timedelta(minutes=2)  # how long the roster may be behind the request
+LOOK_AGAIN = timedelta(seconds=3)
+AT_LEAST = timedelta(hours=4)  # an evening's request is tried into the night
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody who might be told: the verdict with its reason, and the addresses not refused yet, best first."""
+
+    delivery_id: UUID
+    person_id: UUID | None
+    allowed: bool
+    why: str
+    addresses: tuple[str, ...] = ()
+    language: str | None = None
+    neutral: bool = False
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that counts for one notification at one moment.
+
+    `complete` is false while the roster may still be on its way; `noticed` are those who were (or may have been)
+    sent the notice a retraction takes back; after `last_call` nothing is tried again.
+    """
+
+    request: Request
+    candidates: Sequence[Candidate]
+    deliveries: Sequence[Delivery]
+    last_call: datetime
+    complete: bool = True
+    noticed: frozenset[UUID] = frozenset()
+    nobody: CallReason = CallReason.NO_GUARDIAN
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The step to be written, and the attempts to be begun with it."""
+
+    step: Step
+    begun: Sequence[tuple[Delivery, Candidate]] = ()
+
+
+def delivery_id(notification_id: UUID, person_id: UUID | None) -> UUID:
+    """The delivery of a notification to a person, the same for ever; None is the school itself."""
+    return derived_id("delivery", notification_id, person_id or "school")
+
+
+def last_call(requested_at: datetime, zone: str) -> datetime:
+    """Until when a message is tried: the end of the school's local day, and at least four hours."""
+    tomorrow = local_date(requested_at, zone) + timedelta(days=1)
+    return max(datetime.combine(tomorrow, time(), ZoneInfo(zone)), requested_at + AT_LEAST)
+
+
+def plan(situation: Situation, now: datetime) -> Plan:
+    """Decide. Nobody without the right now is ever begun; a delivery that may not go on is ended with its reason."""
+    candidates = {candidate.delivery_id: candidate for candidate in _audience(situation)}
+    deliveries = {delivery.delivery_id: delivery for delivery in situation.deliveries}
+    for candidate in candidates.values():
+        deliveries.setdefault(candidate.delivery_id, _new(situation.request, candidate))
+    after, begun = [], []
+    for before in deliveries.values():
+        candidate_now = candidates.get(before.delivery_id)
+        moved = _move(before, candidate_now, situation, now)
+        if moved.status is not DeliveryStatus.PENDING:
+            after.append(moved)
+        if candidate_now and moved.status is DeliveryStatus.SENDING and moved is not before:
+            begun.append((moved, candidate_now))
+    state = _state(situation, after, now)
+    return Plan(Step(situation.request, situation.deliveries, after, state), begun)
+
+
+def _audience(situation: Situation) -> list[Candidate]:
+    """A retraction goes to those who may have had the notice, and to nobody else."""
+    if situation.request.kind is not NotificationKind.ABSENCE_RETRACTION:
+        return list(situation.candidates)
+    return [candidate for candidate in situation.candidates if candidate.person_id in situation.noticed]
+
+
+def _new(request: Request, candidate: Candidate) -> Delivery:
+    return Delivery(candidate.delivery_id, request.notification_id, candidate.person_id, candidate.why)
+
+
+def _move(delivery: Delivery, candidate: Candidate | None, situation: Situation, now: datetime) -> Delivery:
+    new = delivery.status is DeliveryStatus.PENDING
+    if not new and delivery.retry_at is None:
+        return delivery
+    hindrance = _hindrance(candidate, situation.request)
+    if hindrance:
+        return delivery if new else cancel(delivery, hindrance)
+    if new:
+        return begin(delivery)
+    if now >= situation.last_call:
+        return give_up(delivery)
+    due = delivery.retry_at is not None and delivery.retry_at <= now
+    return begin(delivery) if due else delivery
+
+
+def _hindrance(candidate: Candidate | None, request: Request) -> str | None:
+    """Why this person may not be written to (any more)."""
+    if request.retracted:
+        return Because.RETRACTED
+    if candidate is None:
+        return Because.NO_TIE
+    if not candidate.allowed:
+        return candidate.why
+    return None if candidate.addresses else Because.NO_ADDRESS
+
+
+def _state(situation: Situation, after: Sequence[Delivery], now: datetime) -> State:
+    request = situation.request
+    patient = not situation.complete and now < request.received_at + PATIENCE
+    if not after and patient and not request.retracted:
+        return State(NotificationStatus.WAITING, now + LOOK_AGAIN)
+    return conclude(request, after, now, situation.nobody)

@@ -1,0 +1,255 @@
+"""Every query and bulk write of the urgent lane. Nothing here commits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, exists, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.domain.models import (
+    ACTIVE,
+    CLAIMABLE,
+    Delivery,
+    NotificationStatus,
+    Request,
+    Step,
+)
+from services.notifications.domain.replies import Outcome
+from services.notifications.tables import attempt, call_list, delivery, notification
+from shared.db.bulk import insert_rows, rows_as_arrays
+from shared.events.envelope import Received
+from shared.events.notify import DeliveryStatus, NotificationKind, NotificationRequested
+
+REQUEST = (
+    "notification_id", "kind", "school_id", "pupil_id", "day", "duty_id", "about_id", "lesson_count", "requested_at",
+    "received_at", "traceparent", "status", "next_attempt_at",
+)  # fmt: skip
+DELIVERY = (
+    "delivery_id", "notification_id", "person_id", "why", "status", "tries", "may_have_arrived", "retry_at", "moved_at",
+)  # fmt: skip
+DELIVERY_AGAIN = (
+    "on conflict (delivery_id) do update set why = excluded.why, status = excluded.status, tries = excluded.tries, "
+    "may_have_arrived = excluded.may_have_arrived, retry_at = excluded.retry_at, moved_at = excluded.moved_at"
+)
+ATTEMPT = (
+    "attempt_id", "delivery_id", "owner", "channel", "fingerprint", "possible_duplicate", "why", "started_at",
+)  # fmt: skip
+CALL = ("notification_id", "pupil_id", "school_id", "day", "reason", "added_at")
+RETRACT = text(
+    "update notification as notice set retracted = true, next_attempt_at = least(notice.next_attempt_at, :now) "
+    "from notification as retraction where retraction.about_id = notice.notification_id and not notice.retracted "
+    "and notice.notification_id = any(cast(:ids as uuid[]))"
+)
+MOVE = text(
+    "update notification set status = moved.status, next_attempt_at = moved.again "
+    "from unnest(cast(:ids as uuid[]), cast(:statuses as text[]), cast(:agains as timestamptz[])) "
+    "as moved(id, status, again) where notification.notification_id = moved.id"
+)
+FINISH = text(
+    "update attempt set finished_at = :now, outcome = done.outcome, reply_code = done.code "
+    "from unnest(cast(:ids as uuid[]), cast(:outcomes as text[]), cast(:codes as int[])) as done(id, outcome, code) "
+    "where attempt.attempt_id = done.id and attempt.finished_at is null returning attempt.attempt_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one address, as it is written before the message leaves."""
+
+    attempt_id: UUID
+    delivery_id: UUID
+    channel: str
+    fingerprint: str
+    possible_duplicate: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an attempt; `more_addresses`: the person has another one to try."""
+
+    attempt_id: UUID
+    delivery_id: UUID
+    notification_id: UUID
+    channel: str
+    outcome: Outcome
+    code: int | None = None
+    more_addresses: bool = False
+
+
+async def keep_requests(
+    session: AsyncSession, requests: Sequence[Received[NotificationRequested]], now: datetime
+) -> None:
+    """Keep what is new, to be done now. A notice whose retraction is known is marked, whichever came first."""
+    rows = [_as_row(received, now) for received in requests]
+    await insert_rows(session, notification, REQUEST, rows, "on conflict do nothing")
+    touched = {e for received in requests for e in (received.event.notification_id, received.event.about_id) if e}
+    await session.execute(_locked(sorted(touched)))
+    await session.execute(RETRACT, {"ids": sorted(touched), "now": now})
+
+
+async def claim(session: AsyncSession, now: datetime, limit: int) -> list[Request]:
+    """Lock what is due, oldest first, passing over what another process has in hand.
+
+    A retraction is held while its notice is under way, so that it never overtakes it.
+    """
+    about = notification.alias("about")
+    held = exists().where(about.c.notification_id == notification.c.about_id, about.c.status.in_(ACTIVE))
+    due = (
+        select(notification)
+        .where(notification.c.status.in_(CLAIMABLE), notification.c.next_attempt_at <= now, ~held)
+        .order_by(notification.c.next_attempt_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [_request(row) for row in await session.execute(due)]
+
+
+async def locked(session: AsyncSession, ids: Iterable[UUID]) -> list[Request]:
+    """Lock these notifications, in one order everywhere so that nobody waits in a circle."""
+    return [_request(row) for row in await session.execute(_locked(sorted(set(ids))))]
+
+
+async def deliveries_of(session: AsyncSession, notification_ids: Iterable[UUID]) -> Mapping[UUID, list[Delivery]]:
+    """The deliveries of each notification."""
+    found: dict[UUID, list[Delivery]] = defaultdict(list)
+    mine = select(delivery).where(delivery.c.notification_id.in_(list(notification_ids)))
+    for row in await session.execute(mine):
+        found[row.notification_id].append(_delivery(row))
+    return found
+
+
+async def refused(session: AsyncSession, notification_ids: Iterable[UUID]) -> set[tuple[UUID, str]]:
+    """Delivery and fingerprint of every address that was refused for good in these notifications."""
+    mine = (
+        select(attempt.c.delivery_id, attempt.c.fingerprint)
+        .join(delivery, delivery.c.delivery_id == attempt.c.delivery_id)
+        .where(delivery.c.notification_id.in_(list(notification_ids)), attempt.c.outcome == Outcome.REFUSED)
+    )
+    return {(row.delivery_id, row.fingerprint) for row in await session.execute(mine)}
+
+
+async def begin_attempts(session: AsyncSession, attempts: Sequence[Attempt], owner: int, now: datetime) -> None:
+    """Write down what is about to be tried, so that a crash leaves a trace of it."""
+    rows = [
+        (a.attempt_id, a.delivery_id, owner, a.channel, a.fingerprint, a.possible_duplicate, a.why, now)
+        for a in attempts
+    ]
+    await insert_rows(session, attempt, ATTEMPT, rows)
+
+
+async def finish_attempts(session: AsyncSession, results: Sequence[Result], now: datetime) -> set[UUID]:
+    """Write the results and return the attempts that were still open; another process may have closed some."""
+    triples = [(result.attempt_id, result.outcome, result.code) for result in results]
+    rows = await session.execute(FINISH, {"now": now, **rows_as_arrays(("ids", "outcomes", "codes"), triples)})
+    return {row.attempt_id for row in rows}
+
+
+async def write_steps(session: AsyncSession, steps: Sequence[Step], now: datetime) -> None:
+    """Write how notifications and deliveries moved, and hand to the school what cannot be done by mail."""
+    rows = [
+        (d.delivery_id, d.notification_id, d.person_id, d.why, d.status, d.tries, d.may_have_arrived, d.retry_at, now)
+        for step in steps
+        for d in step.changed()
+    ]
+    await insert_rows(session, delivery, DELIVERY, rows, DELIVERY_AGAIN)
+    moves = [(step.request.notification_id, step.state.status, step.state.next_attempt_at) for step in steps]
+    await session.execute(MOVE, rows_as_arrays(("ids", "statuses", "agains"), moves))
+    await _keep_call_list(session, steps, now)
+
+
+async def unfinished_owners(session: AsyncSession) -> list[int]:
+    """The processes that have attempts without a result."""
+    rows = await session.scalars(select(attempt.c.owner).where(attempt.c.finished_at.is_(None)).distinct())
+    return list(rows)
+
+
+async def orphans(session: AsyncSession, owner: int) -> list[Result]:
+    """The attempts a process that is gone has left open."""
+    mine = (
+        select(attempt.c.attempt_id, attempt.c.delivery_id, delivery.c.notification_id, attempt.c.channel)
+        .join(delivery, delivery.c.delivery_id == attempt.c.delivery_id)
+        .where(attempt.c.owner == owner, attempt.c.finished_at.is_(None))
+    )
+    return [Result(*row, Outcome.ORPHANED) for row in await session.execute(mine)]
+
+
+async def put_off(session: AsyncSession, notification_id: UUID, until: datetime) -> None:
+    """Leave a notification that cannot be handled alone for a while."""
+    one = notification.c.notification_id == notification_id
+    await session.execute(update(notification).where(one).values(next_attempt_at=until))
+
+
+async def _keep_call_list(session: AsyncSession, steps: Sequence[Step], now: datetime) -> None:
+    calls = [
+        (r.notification_id, r.pupil_id, r.school_id, r.day, step.state.reason, now)
+        for step in steps
+        for r in [step.request]
+        if step.state.reason and r.pupil_id
+    ]
+    await insert_rows(session, call_list, CALL, calls, "on conflict do nothing")
+    taken_back = [step.request.about_id for step in steps if step.request.about_id]
+    if taken_back:
+        open_calls = call_list.c.withdrawn_at.is_(None) & call_list.c.notification_id.in_(taken_back)
+        await session.execute(update(call_list).where(open_calls).values(withdrawn_at=now))
+
+
+def _as_row(received: Received[NotificationRequested], now: datetime) -> tuple[Any, ...]:
+    said = received.event
+    return (
+        said.notification_id,
+        said.kind,
+        said.school_id,
+        said.pupil_id,
+        said.day,
+        said.duty_id,
+        said.about_id,
+        said.count,
+        said.requested_at,
+        now,
+        received.traceparent,
+        NotificationStatus.WAITING,
+        now,
+    )
+
+
+def _locked(ids: Sequence[UUID]) -> Select[Any]:
+    mine = select(notification).where(notification.c.notification_id.in_(ids))
+    return mine.order_by(notification.c.notification_id).with_for_update()
+
+
+def _request(row: Row[Any]) -> Request:
+    return Request(
+        row.notification_id,
+        NotificationKind(row.kind),
+        row.school_id,
+        row.pupil_id,
+        row.day,
+        row.duty_id,
+        row.about_id,
+        row.lesson_count,
+        row.requested_at,
+        row.received_at,
+        row.traceparent,
+        NotificationStatus(row.status),
+        row.retracted,
+    )
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        row.delivery_id,
+        row.notification_id,
+        row.person_id,
+        row.why,
+        DeliveryStatus(row.status),
+        row.tries,
+        row.may_have_arrived,
+        row.retry_at,
+    )
