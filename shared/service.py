@@ -23,7 +23,7 @@ from shared.db.engine import is_passing
 from shared.due.worker import DueHandler, DueWorker, Gate, always_open
 from shared.errors import SkolbroError
 from shared.kit import Kit
-from shared.messaging.broker import attach, make_broker, make_producer, missing_topics
+from shared.messaging.broker import GRACE_SECONDS, attach, make_broker, make_producer, missing_topics
 from shared.messaging.life import BrokerReborn
 from shared.messaging.reader import Reader
 from shared.messaging.reconcile import keep_tidy
@@ -149,6 +149,7 @@ class Service:
             await asyncio.Event().wait()
         finally:
             await broker.stop()
+            await asyncio.gather(*[reader.finish(GRACE_SECONDS) for reader in self.readers])
 
     def _live(self) -> Response:
         """Live while the event loop turns: a process that answers here does not need to be killed."""

@@ -58,7 +58,7 @@ class ServiceSettings(BaseSettings):
     database_url: str = "postgresql+psycopg://skolbro@127.0.0.1:5432/skolbro"
     database_pool: int = Field(4, ge=2, description="Connections kept to the database")
     port: int = 0
-    batch: int = Field(500, ge=1, description="Most records taken from Kafka at a time")
+    batch: int = Field(2000, ge=1, description="Most records taken from Kafka at a time (docs/decisions/0008)")
 
 
 def describe_instant(instant: datetime) -> str:

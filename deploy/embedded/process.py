@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,6 +17,9 @@ from typing import Protocol
 
 PR_SET_PDEATHSIG = 1
 STOP_SECONDS = 8.0
+BELOW_OUTGOING = (20_000, 32_000)
+DICE = random.SystemRandom()  # a test that fixes the dice must not fix the ports
+GIVEN: set[int] = set()
 
 
 class StartFailed(RuntimeError):
@@ -27,10 +31,24 @@ class PortBusy(StartFailed):
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that was free a moment ago."""
+    """A TCP port on 127.0.0.1 that was free a moment ago and that this process has not been given before.
+
+    It lies below those the system gives to outgoing connections, or one of them could take it meanwhile.
+    """
+    while True:
+        port = DICE.randrange(*BELOW_OUTGOING)
+        if port not in GIVEN and _can_listen(port):
+            GIVEN.add(port)
+            return port
+
+
+def _can_listen(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def port_is_busy(port: int) -> bool:

@@ -16,15 +16,14 @@ from pathlib import Path
 import httpx
 
 from deploy.embedded.broker import Broker, start_broker
-from deploy.embedded.forked import ForkedService, get_ready
+from deploy.embedded.forked import SERVICES, ForkedService, get_ready
 from deploy.embedded.postgres import Postgres, start_postgres
-from deploy.embedded.process import StartFailed, free_port, stop_together
+from deploy.embedded.process import Child, StartFailed, free_port, stop_together
 from shared.db.migrate import migrate
 from shared.messaging.broker import create_topics
 from shared.messaging.reconcile import reconcile
 from shared.settings import KitSettings
 
-SERVICES = ("portal", "registry", "absence", "scheduling", "bulletins", "notifications")
 FIRST_PORT = 8000
 READY_SECONDS = 40.0
 STOP_SECONDS = 5.0
@@ -50,7 +49,7 @@ def free_ports() -> dict[str, int]:
 class Keeper:
     """Starts a child again when it has ended: at once, but after a growing pause when it keeps ending."""
 
-    child: ForkedService
+    child: Child | ForkedService
     restarts: int = 0
 
     async def keep(self) -> None:
@@ -79,7 +78,7 @@ class Stack:
 
     def start_servers(self) -> None:
         """Start PostgreSQL and the broker and bring the six databases up to date. Raises StartFailed."""
-        get_ready(SERVICES)
+        get_ready()
         self.data.mkdir(parents=True, exist_ok=True)
         self.broker = start_broker(self.data / "logs")
         self.postgres = start_postgres(self.data / "pg", jit="off")  # a compiler in every connection eats memory
@@ -98,7 +97,7 @@ class Stack:
         for name in SERVICES:
             self.keepers[name] = Keeper(self._service(name, {**self._kit_env(settings), **env}))
             self.keepers[name].child.start()
-        await asyncio.gather(*[self._ready(name) for name in SERVICES])
+        await asyncio.gather(*[self.until_ready(name) for name in SERVICES])
 
     async def keep(self) -> None:
         """Restart what dies, until cancelled."""
@@ -147,7 +146,8 @@ class Stack:
         own = {f"{prefix}_DATABASE_URL": self.database_url(name), f"{prefix}_PORT": str(port)}
         return ForkedService(name, port, {**env, **own}, self.data / "logs" / f"{name}.log")
 
-    async def _ready(self, name: str) -> None:
+    async def until_ready(self, name: str) -> None:
+        """Wait until the service says it is ready. Raises StartFailed when it ends first or 40 s have passed."""
         child, url = self.keepers[name].child, f"http://127.0.0.1:{self.ports[name]}/health/ready"
         deadline = time.monotonic() + READY_SECONDS
         async with httpx.AsyncClient(trust_env=False) as client:

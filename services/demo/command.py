@@ -55,7 +55,7 @@ def demo(
     kill: Kill = None,
 ) -> None:
     """A municipality that does not exist and one school day in it, live."""
-    _hush()
+    _begin()
     from services.demo.run import Wishes
 
     with _folder(data, once) as folder:
@@ -70,15 +70,15 @@ def demo(
             grace_minutes=GRACE_ONCE if once else GRACE,
             kill=tuple(kill or ()),
         )
-        figures = _run(_demo(wishes, as_json=as_json).run(), folder)
+        figures = _run(_demo(wishes, as_json=as_json).run, folder)
         if once and not (figures and figures.ok):
             raise typer.Exit(STOPPED if figures is None else 1)
 
 
 def up(port: Port = FIRST_PORT, data: Data = DATA) -> None:
     """Skolbro alone on this machine, to be connected to a real registry (REGISTRY_SOURCES)."""
-    _hush()
-    _run(_up(port, data), data)
+    _begin()
+    _run(lambda: _up(port, data), data)
 
 
 async def _up(port: int, data: Path) -> None:
@@ -149,14 +149,12 @@ def _folder(data: Path, once: bool) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(work: Coroutine[Any, Any, T], data: Path) -> T | None:
+def _run(work: Callable[[], Coroutine[Any, Any, T]], data: Path) -> T | None:
     """Run until done or stopped by Ctrl-C or SIGTERM (then None). A failed start is one line and exit code 1."""
     from deploy.embedded.process import StartFailed
 
-    _log_to(data / "logs" / "demo.log")
-
     async def stoppable() -> T | None:
-        task = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(work())
         _on_signals(task.cancel)
         try:
             return await task
@@ -164,10 +162,20 @@ def _run(work: Coroutine[Any, Any, T], data: Path) -> T | None:
             return None
 
     try:
+        _log_to(data / "logs" / "demo.log")
         return asyncio.run(stoppable())
-    except (StartFailed, subprocess.CalledProcessError) as fault:
-        typer.echo(str(fault), err=True)
+    except (StartFailed, OSError, subprocess.CalledProcessError) as fault:
+        typer.echo(_sentence(fault, data), err=True)
         raise typer.Exit(1) from None
+
+
+def _sentence(fault: Exception, data: Path) -> str:
+    if isinstance(fault, OSError):
+        return f"The data folder {data} cannot be used: {fault.strerror or fault} ({fault.filename})."
+    if isinstance(fault, subprocess.CalledProcessError):
+        last_words = (fault.stderr or b"").decode(errors="replace").strip().rpartition("\n")[2]
+        return f"{Path(fault.cmd[0]).name} failed (exit {fault.returncode}). {last_words}"
+    return str(fault)
 
 
 def _on_signals(stop: Callable[[], object]) -> None:
@@ -183,6 +191,9 @@ def _log_to(file: Path) -> None:
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(file.open("a", encoding="utf-8")))
 
 
-def _hush() -> None:
-    """A library warns about a folder it does not need."""
-    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+def _begin() -> None:
+    """Let the services be imported beside us while we import what we need ourselves."""
+    from deploy.embedded.forked import get_ready
+
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")  # a library looks for a folder it does not need
+    get_ready()

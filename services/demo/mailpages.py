@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 from fastapi import FastAPI, HTTPException
@@ -14,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from services.demo.catcher import Mail, Mailboxes
-from services.demo.people import Municipality
+from services.demo.people import UNMARKED, Municipality, Pupil
 from services.demo.records import STOCKHOLM
 
 HERE = Path(__file__).parent
@@ -28,7 +29,14 @@ LINKS_OPEN_OUTSIDE = '<base target="_blank">'
 HEADERS = ("From", "To", "Date", "Subject", "Message-ID", "List-Unsubscribe", "Auto-Submitted")
 
 
-def create_pages(mailboxes: Mailboxes, directory: Mapping[str, str], portal_url: str) -> FastAPI:
+class Owner(NamedTuple):
+    """Whose mailbox it is, and the children a guardian has it for."""
+
+    name: str
+    children: str = ""
+
+
+def create_pages(mailboxes: Mailboxes, directory: Mapping[str, Owner], portal_url: str) -> FastAPI:
     """The app. `directory` says whose mailbox an address is."""
     app = FastAPI(title="Mailboxes of the demo", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
@@ -36,12 +44,13 @@ def create_pages(mailboxes: Mailboxes, directory: Mapping[str, str], portal_url:
     templates.filters["clock"] = _clock
     templates.globals["portal_url"] = portal_url
 
+    def owner(mail: Mail) -> Owner:
+        return directory.get(mail.recipient, Owner(mail.recipient))
+
     def listed(q: str) -> dict[str, object]:
         wanted = q.strip().casefold()
-        found = [
-            m for m in mailboxes.newest() if wanted in f"{m.recipient} {directory.get(m.recipient, '')}".casefold()
-        ]
-        rows = [(mail, directory.get(mail.recipient, ""), _subject(mail)) for mail in found[:SHOWN]]
+        found = [mail for mail in mailboxes.newest() if wanted in f"{mail.recipient} {owner(mail)}".casefold()]
+        rows = [(mail, owner(mail), _subject(mail)) for mail in found[:SHOWN]]
         return {"rows": rows, "count": len(found), "q": q, "shown": SHOWN, "repeats": mailboxes.repeats}
 
     def render(template: str, policy: str, context: Mapping[str, object]) -> HTMLResponse:
@@ -61,7 +70,7 @@ def create_pages(mailboxes: Mailboxes, directory: Mapping[str, str], portal_url:
         mail = mailboxes.numbered(number)
         if mail is None:
             raise HTTPException(404, "This mail is not here any more.")
-        return render("mail.html", MAIL_POLICY, {**_opened(mail), "who": directory.get(mail.recipient, "")})
+        return render("mail.html", MAIL_POLICY, {**_opened(mail), "owner": owner(mail)})
 
     @app.get("/static/{name}")
     def static(name: str) -> FileResponse:
@@ -72,18 +81,23 @@ def create_pages(mailboxes: Mailboxes, directory: Mapping[str, str], portal_url:
     return app
 
 
-def owners(whole: Municipality) -> dict[str, str]:
-    """Whose mailbox an address is: a guardian with the children, or a school."""
+def owners(whole: Municipality) -> dict[str, Owner]:
+    """Whose mailbox an address is: a guardian's, with the children, or a school's."""
     children: dict[UUID, list[str]] = {}
     for pupil in whole.pupils.values():
-        seat = pupil.school_class
         for tie in pupil.ties:
-            children.setdefault(tie.adult_id, []).append(f"{pupil.given}, {seat.name} {seat.school.name}")
-    found = {school.email: school.name for school in whole.schools}
+            children.setdefault(tie.adult_id, []).append(_child(pupil))
+    found = {school.email: Owner(school.name) for school in whole.schools}
     for adult_id, of in children.items():
         adult = whole.adults[adult_id]
-        found |= dict.fromkeys(adult.emails, f"{adult.given} {adult.family} ({'; '.join(of)})")
+        found |= dict.fromkeys(adult.emails, Owner(f"{adult.given} {adult.family}", "; ".join(of)))
     return found
+
+
+def _child(pupil: Pupil) -> str:
+    if pupil.marking != UNMARKED:
+        return "a child with a protected identity"
+    return f"{pupil.given}, {pupil.school_class.name} {pupil.school_class.school.name}"
 
 
 def _opened(mail: Mail) -> dict[str, object]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from uuid import UUID, uuid5
 
 WORLD = UUID("6f7d2b52-5a0f-5d3c-9b52-0d1c5a4e7b11")
+UNMARKED = "Ingen"
 SILENT = "simulate:bounce"
 SIMULATED = ("simulate:bounce", "simulate:defer", "simulate:slow")
 
@@ -130,7 +131,7 @@ class Pupil:
     school_class: SchoolClass
     ties: tuple[Tie, ...]
     case: Case = Case.PLAIN
-    marking: str = "Ingen"
+    marking: str = UNMARKED
     present: bool = True
 
     def adult_on(self, day: date) -> bool:

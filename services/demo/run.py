@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from time import monotonic
 
 from deploy.embedded.process import StartFailed, require_free
-from deploy.embedded.stack import SERVICES, Stack, free_ports, ports_from
+from deploy.embedded.stack import Stack, free_ports, ports_from
 from services.demo.actions import Action, Report
 from services.demo.day import play
 from services.demo.diary import Diary, open_diary
 from services.demo.evidence import served, to_call
 from services.demo.ledger import Evidence, Figures, Ledger
 from services.demo.records import STOCKHOLM
+from services.demo.timetable import local
 from services.demo.world import World, WorldPorts, prepare_world
 from shared.clock import PacedClock
 
 WARM_UP = timedelta(seconds=6)  # from the start of the services to the opening of the day, in real time
 EACH = "each"
-KILLS_FROM = timedelta(minutes=75)  # after the day opens: 09:00
-KILLS_EVERY = timedelta(minutes=25)
+# Each in the middle of its work: reports and corrections come in, grace periods end, mails go out.
+KILLS = {
+    "registry": time(8, 32),
+    "absence": time(8, 58),
+    "notifications": time(9, 58),
+    "portal": time(10, 20),
+    "scheduling": time(10, 40),
+    "bulletins": time(11, 0),
+}
 SETTLE_SECONDS = 40.0
 QUIET_SECONDS = 3.0
 DIARY_SECONDS = 2.0
@@ -54,7 +62,7 @@ class Demo:
     say: Say
     ready: Callable[[Demo], None]
     done: Callable[[Figures, float], None]
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=monotonic)
     reported: int = 0
     diary: Diary = field(init=False)
     world: World = field(init=False)
@@ -66,7 +74,7 @@ class Demo:
         Whatever was started is stopped when this returns or raises. Raises StartFailed.
         """
         wishes = self.wishes
-        if unknown := set(wishes.kill) - {*SERVICES, EACH}:
+        if unknown := set(wishes.kill) - {*KILLS, EACH}:
             raise StartFailed(f"There is no service {', '.join(sorted(unknown))} to kill.")
         ports = ports_from(wishes.first_port) if wishes.first_port else free_ports()
         world_ports = WorldPorts.from_first(wishes.first_port) if wishes.first_port else WorldPorts.free()
@@ -115,7 +123,7 @@ class Demo:
         figures = ledger.figures()
         for fault in ledger.faults():
             self.say(fault)
-        self.done(figures, time.monotonic() - self.began)
+        self.done(figures, monotonic() - self.began)
         if not self.wishes.once:
             await asyncio.Event().wait()
         return figures
@@ -126,10 +134,10 @@ class Demo:
 
     async def _settled(self) -> Ledger:
         """The account when it balances and no more mail comes, or when the patience is over."""
-        deadline, quiet_since, seen = time.monotonic() + SETTLE_SECONDS, time.monotonic(), -1
+        deadline, quiet_since, seen = monotonic() + SETTLE_SECONDS, monotonic(), -1
         while True:
             ledger = self.ledger()
-            figures, now = ledger.figures(), time.monotonic()
+            figures, now = ledger.figures(), monotonic()
             if figures.mails != seen:
                 quiet_since, seen = now, figures.mails
             if now > deadline or (figures.ok and now - quiet_since > QUIET_SECONDS):
@@ -148,9 +156,10 @@ class Demo:
 
     async def _kill(self) -> None:
         """Kill services in the middle of the morning, one after another, as a power cut would."""
-        names = SERVICES if EACH in self.wishes.kill else self.wishes.kill
-        for number, name in enumerate(names):
-            await self._until(self.world.plan.opens + KILLS_FROM + number * KILLS_EVERY)
+        for name, at in KILLS.items():
+            if name not in self.wishes.kill and EACH not in self.wishes.kill:
+                continue
+            await self._until(local(self.world.plan.day, at))
             self.say(f"{self._clock()}  {name} is killed")
             self.stack.keepers[name].child.kill()
 

@@ -18,6 +18,7 @@ STALE_PERIOD = 3
 SPARED_PERIOD = 4  # the lessons nobody reports and those that are cancelled are in this one
 OFTEN_MISSED = ((1,), (1, 2), (2, 3), (3,), (5,), (3, 4, 5), (1, 2, 3, 4, 5), (1, 2, 3, 4, 5))
 USUAL_PUPILS = 1200
+MISSING_SHARE = 0.04
 
 Story = Callable[[Script, Pupil], None]
 
@@ -140,6 +141,7 @@ def tell(script: Script) -> None:
         truant(script, pupil)
     for story, (count, guardians) in STORIES.items():
         _tell_often(script, story, max(1, round(count * len(script.whole.pupils) / USUAL_PUPILS)), guardians)
+    _truants(script)
     _strangers(script)
     _silent_lessons(script)
 
@@ -148,6 +150,14 @@ def _tell_often(script: Script, story: Story, times: int, guardians: int) -> Non
     for _ in range(times):
         if pupil := script.plain_pupil(guardians):
             story(script, pupil)
+
+
+def _truants(script: Script) -> None:
+    """As many more as it takes until the usual share is missing."""
+    missing = {duty.pupil_id for duty in script.owed}
+    for _ in range(round(MISSING_SHARE * len(script.whole.pupils)) - len(missing)):
+        if pupil := script.plain_pupil():
+            truant(script, pupil)
 
 
 def _strangers(script: Script) -> None:

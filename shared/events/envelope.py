@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -55,16 +55,20 @@ class Erased(Event):
 E = TypeVar("E", bound=Event, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[E]):
-    """An event as it came: what it says, and where and when it was read from."""
+class Received(NamedTuple, Generic[E]):
+    """An event as it came: what it says, and where it was read from. A tuple, because very many are made."""
 
     event: E
-    event_id: UUID
+    ce_id: bytes
     traceparent: str | None
     topic: str
     partition: int
     offset: int
+
+    @property
+    def event_id(self) -> UUID:
+        """The event's id, worked out only where it is needed."""
+        return UUID(self.ce_id.decode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 
+from shared.messaging.assignment import FromOwnPositions
 from shared.messaging.codec import Record
 from shared.messaging.reader import Reader
 from shared.settings import KitSettings
@@ -65,13 +66,14 @@ def attach(broker: KafkaBroker, reader: Reader) -> None:
         heartbeat_interval_ms=session_ms // HEARTBEATS_A_SESSION,
         max_poll_interval_ms=300_000,
         ack_policy=AckPolicy.MANUAL,
+        listener=FromOwnPositions(reader),
         parser=_as_it_came,
         decoder=_records,
         no_reply=True,
     )
 
     async def take(records: Any) -> None:  # FastStream builds a schema of the annotation; ours is not one
-        await reader.take(records)
+        await reader.take_ahead(records)
 
     subscriber(take)
     reader.subscriber = subscriber

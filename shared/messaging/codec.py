@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -13,6 +14,7 @@ from shared.errors import Permanent
 from shared.events.catalogue import CATALOGUE
 from shared.events.envelope import SPEC_VERSION, Erased, Event, Received
 
+UUID_SHAPE = re.compile(rb"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 Headers = Sequence[tuple[str, bytes]]
 
 
@@ -57,7 +59,7 @@ def read_record(record: Record, wanted: Mapping[str, type[Event]]) -> Received[E
         raise Permanent(unknown_type(event_type))
     return Received(
         event=_erased(event_type, record.key) if record.value is None else _parse(model, record.value),
-        event_id=_uuid(headers),
+        ce_id=_id(headers),
         traceparent=(headers.get("traceparent") or b"").decode("ascii", "ignore") or None,
         topic=record.topic,
         partition=record.partition,
@@ -102,8 +104,8 @@ def _text(headers: Mapping[str, bytes], name: str) -> str:
         raise Permanent(f"The header {name} is not UTF-8.") from None
 
 
-def _uuid(headers: Mapping[str, bytes]) -> UUID:
-    try:
-        return UUID(_text(headers, "ce_id"))
-    except ValueError:
-        raise Permanent("The header ce_id is not a UUID.") from None
+def _id(headers: Mapping[str, bytes]) -> bytes:
+    raw = headers.get("ce_id") or b""
+    if UUID_SHAPE.fullmatch(raw) is None:
+        raise Permanent("The header ce_id is missing or not a UUID.")
+    return raw

@@ -26,15 +26,17 @@ class Life:
         self.settings = settings
         self.over = asyncio.Event()
         self._admin: AIOKafkaAdminClient | None = None
+        self._asking = asyncio.Lock()
 
     async def present(self) -> str:
         """The id of the broker's present life. Raises a KafkaError when no broker answers."""
-        try:
-            admin = await self._connected()
-            return str((await admin.describe_cluster())["cluster_id"])
-        except (KafkaError, OSError):
-            await self.close()
-            raise
+        async with self._asking:
+            try:
+                admin = await self._connected()
+                return str((await admin.describe_cluster())["cluster_id"])
+            except (KafkaError, OSError):
+                await self.close()
+                raise
 
     async def confirm(self, joined: str) -> None:
         """Return when the broker is still in the life that was joined.

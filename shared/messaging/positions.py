@@ -1,13 +1,14 @@
 """How far a service has read, kept in its own database in the same transaction as the effects.
 
-Kafka keeps offsets too, but an embedded broker forgets and a lost one takes them along. A position names the
-life of the broker (its cluster id), so that `skolbro reconcile` can tell what a reader never got.
+Reading begins here, not at the offset Kafka keeps (`assignment.py`). A position names the life of the broker (its
+cluster id), so that `skolbro reconcile` can tell what a reader never got.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.db.bulk import insert_rows
@@ -37,6 +38,13 @@ def starts(records: Iterable[Record]) -> dict[tuple[str, int], int]:
         place = (record.topic, record.partition)
         result[place] = min(result.get(place, record.offset), record.offset)
     return result
+
+
+async def known(session: AsyncSession, tables: KitTables, cluster: str) -> dict[tuple[str, int], int]:
+    """How far this service has read in one life of the broker: the next offset of each topic and partition."""
+    position = tables.read_position
+    rows = await session.execute(select(position).where(position.c.cluster == cluster))
+    return {(row.topic, row.partition): row.next_offset for row in rows}
 
 
 async def remember(session: AsyncSession, tables: KitTables, cluster: str, records: Iterable[Record]) -> None:

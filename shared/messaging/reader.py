@@ -56,6 +56,7 @@ class Batch:
         self.rejected.append((received, reason))
 
 
+Parsed = tuple[list[Received[Event]], list[Unusable]]
 Handler = Callable[[AsyncSession, Batch], Awaitable[Sequence[Outgoing]]]
 
 
@@ -69,7 +70,8 @@ class Reader:
         self.handle = handle
         self.limit = DeadLetterLimit()
         self.halted: str | None = None
-        self.busy = False
+        self.in_hand = 0  # batches taken from Kafka and not finished
+        self.writing: asyncio.Task[None] | None = None
         self.last_batch = time.monotonic()
         self.subscriber: LogicSubscriber[Any] | None = None
         self.kit: Kit
@@ -89,23 +91,59 @@ class Reader:
         It returns without any effect when the dead-letter limit has halted the reader, or when the broker these
         records came from is gone (the service then joins the new one).
         """
-        if self.halted:
-            self._hold(records)
-            return
-        started, wait = time.monotonic(), FIRST_WAIT
-        self.busy = True
+        await self.take_ahead(records)
+        await self.settled()
+
+    async def take_ahead(self, records: Sequence[Record]) -> None:
+        """Begin a batch: parse it while the one before is still being written, then write it in the background.
+
+        Returns as soon as the writing has begun, so that Kafka is asked for the next batch meanwhile. Batches are
+        written strictly one after another.
+        """
+        self.in_hand += 1
+        parsed = self._parse(records)
+        await self.settled()
+        self.writing = asyncio.create_task(self._write(records, parsed))
+
+    async def settled(self) -> None:
+        """Return when no batch is being written."""
+        if self.writing is not None:
+            await asyncio.wait([self.writing])
+
+    async def finish(self, seconds: float) -> None:
+        """Let the batch being written end, but wait no longer than this: what is cut off then comes again."""
+        if self.writing is not None:
+            await asyncio.wait([self.writing], timeout=seconds)
+            self.writing.cancel()
+            await asyncio.gather(self.writing, return_exceptions=True)
+
+    async def _write(self, records: Sequence[Record], parsed: Parsed) -> None:
+        """Give the batch its effects and commit; what may pass is tried until it has."""
+        started = time.monotonic()
+        try:
+            if self.halted:
+                self._hold(records)
+            elif await self._until_processed(records, parsed):
+                await self._commit(records)
+                self.last_batch = time.monotonic()
+                metrics.BATCH_SECONDS.labels(self.name).observe(self.last_batch - started)
+        finally:
+            self.in_hand -= 1
+
+    async def _until_processed(self, records: Sequence[Record], parsed: Parsed) -> bool:
+        """True when the batch has had its effects; False when it has none because reading has stopped."""
+        wait = FIRST_WAIT
         while True:
             try:
                 await self._confirm_life()
-                await self._process(records)
-                break
+                await self._process(records, parsed)
+                return True
             except BrokerReborn:
-                self.busy = False
-                return
+                return False
             except Halted as halt:
                 self._halt(halt)
                 self._hold(records)
-                return
+                return False
             except Exception as fault:  # nothing may be skipped: the batch is tried until it goes through
                 metrics.BATCH_RETRIES.labels(self.name).inc()
                 expected = isinstance(fault, Transient | KafkaError) or is_passing(fault)
@@ -118,17 +156,13 @@ class Reader:
                 )
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
-        await self._commit(records)
-        self.busy = False
-        self.last_batch = time.monotonic()
-        metrics.BATCH_SECONDS.labels(self.name).observe(self.last_batch - started)
 
     async def caught_up(self) -> bool:
         """True when everything that was in Kafka when last looked at has been handled.
 
         What falls due waits for this: after an outage the correction may still lie unread in the topic.
         """
-        if self.busy or self.halted:
+        if self.in_hand or self.halted:
             return False
         lag = await self.lag()
         return bool(lag) and all(records == 0 for records in lag.values())
@@ -150,9 +184,9 @@ class Reader:
         if self.consumer is not None:
             await self.kit.life.confirm(self.kit.cluster)
 
-    async def _process(self, records: Sequence[Record]) -> None:
+    async def _process(self, records: Sequence[Record], parsed: Parsed) -> None:
         """Give the records their effect; when one of them is to blame for a fault, find it and set it aside."""
-        good, bad = self._parse(records)
+        good, bad = parsed
         try:
             await self._transact(records, good, bad)
         except (Halted, Transient):
@@ -164,10 +198,10 @@ class Reader:
                 await self._transact(records, [], [*bad, *self._blame(records, fault)])
                 return
             half = len(records) // 2
-            await self._process(records[:half])
-            await self._process(records[half:])
+            for part in (records[:half], records[half:]):
+                await self._process(part, self._parse(part))
 
-    def _parse(self, records: Sequence[Record]) -> tuple[list[Received[Event]], list[Unusable]]:
+    def _parse(self, records: Sequence[Record]) -> Parsed:
         good: list[Received[Event]] = []
         bad: list[Unusable] = []
         for record in records:
@@ -235,7 +269,7 @@ class Reader:
             metrics.CONSUMER_LAG.labels(self.name, topic, partition).set(lag or 0)
 
     def _halt(self, halt: Halted) -> None:
-        self.halted, self.busy = str(halt), False
+        self.halted = str(halt)
         metrics.READER_HALTED.labels(self.name).set(1)
         log.error("reader halted", reader=self.name, reason=self.halted)
 

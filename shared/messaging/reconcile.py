@@ -128,7 +128,7 @@ async def prune(session: AsyncSession, tables: KitTables, older_than: datetime) 
     outbox, inbox, letter = tables.outbox, tables.inbox, tables.dead_letter
     later = outbox.alias("later")
     replaced = exists().where(later.c.topic == outbox.c.topic, later.c.key == outbox.c.key, later.c.id > outbox.c.id)
-    not_needed = or_(outbox.c.topic.not_in(COMPACTED), outbox.c.id > 0)
+    not_needed = or_(outbox.c.topic.not_in(COMPACTED), replaced)
     await session.execute(delete(outbox).where(outbox.c.sent_at < older_than, not_needed))
     await session.execute(delete(inbox).where(inbox.c.seen_at < older_than))
     await session.execute(delete(letter).where(letter.c.replayed_at < older_than))

@@ -58,17 +58,17 @@ async def ours(
     kit = await kit_on(stack, "absence", tables.metadata, tables.kit, ManualClock(NOON), own)
     roster, attendance = readers(RULES)
     async with kit.sessions.begin() as session:
-        known = [Received(person(p), uuid4(), None, "", 0, 0) for p in pupils]
+        known = [Received(person(p), str(uuid4()).encode(), None, "", 0, 0) for p in pupils]
         await roster.handle(session, Batch(known, NOON))
     begins()
     watch = Watch(kit, count)
-    take = attendance.take
+    take = attendance.take_ahead
 
     async def first_take(records: Any) -> None:
         watch.begin()
         await take(records)
 
-    attendance.take = first_take  # type: ignore[method-assign]
+    attendance.take_ahead = first_take  # type: ignore[method-assign]
     task = asyncio.create_task(Service(kit, [attendance]).run())
     seconds, cpu = await watch.until_done()
     written = await watch.rows()
@@ -91,7 +91,7 @@ class Watch:
 
     async def until_done(self) -> tuple[float, float]:
         """Wait for the end; looks ten times a second, at what indexes answer at once."""
-        while not (self.started and await self._read() >= self.count and not await self._unsent()):  # noqa: ASYNC110
+        while not (self.started and await self._read() >= self.count and not await self._unsent()):
             await asyncio.sleep(0.1)
         return time.perf_counter() - self.started[0], time.process_time() - self.started[1]
 

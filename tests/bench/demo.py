@@ -69,7 +69,7 @@ def floor() -> float:
 async def main() -> dict[str, Any]:
     """Cold, then a second start on the same data."""
     folder = Path(tempfile.mkdtemp(prefix="skolbro-bench-"))
-    folder.chmod(0o755)  # noqa: ASYNC240
+    folder.chmod(0o755)
     port = FIRST_PORT
     try:
         demo, cold = await started(folder, port)

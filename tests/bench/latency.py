@@ -72,7 +72,7 @@ async def main() -> dict[str, Any]:
     server = await asyncio.get_running_loop().create_server(lambda: SMTP(sink), "127.0.0.1", port)
     env = {"ABSENCE_GRACE_MINUTES": "0", "NOTIFICATIONS_SMTP_PORT": str(port), "SKOLBRO_DEMO": "true"}
     with tempfile.TemporaryDirectory(prefix="skolbro-bench-") as folder:
-        Path(folder).chmod(0o755)  # noqa: ASYNC240
+        Path(folder).chmod(0o755)
         stack = Stack(Path(folder), free_ports())
         try:
             stack.start_servers()
@@ -111,7 +111,7 @@ async def _minute(settings: KitSettings, sink: Sink) -> dict[UUID, float]:
         await producer.send(event.topic, event.to_json(), key=event.key().encode(), headers=headers)
     await producer.stop()
     async with asyncio.timeout(60):
-        while len(sink.taken) < 2 * len(missing):  # noqa: ASYNC110 - the sink has no other end
+        while len(sink.taken) < 2 * len(missing):
             await asyncio.sleep(0.1)
     return sent
 

@@ -194,7 +194,7 @@ class Stage:
             "requested_at": self.clock.now(),
         }
         event = NotificationRequested(**{**asked, **changes})
-        received = Received(event, new_id(), None, event.topic, 0, 0)
+        received = Received(event, str(new_id()).encode(), None, event.topic, 0, 0)
         async with self.kit.sessions.begin() as session:
             await keep_requests(session, [received], self.clock.now())
         self.kit.due_planned.set()

@@ -106,7 +106,7 @@ class Desk:
 
 
 def _received(event: Event) -> Received[Event]:
-    return Received(event, uuid4(), None, event.topic, 0, 0)
+    return Received(event, str(uuid4()).encode(), None, event.topic, 0, 0)
 
 
 def pupil_of(born: date = date(2012, 5, 5)) -> tuple[UUID, PersonStated]:

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from aiokafka import TopicPartition
-from sqlalchemy import func, insert, select, text
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import ManualClock
@@ -114,14 +114,15 @@ async def test_the_offsets_are_committed_only_after_the_database(stack: Stack, c
     assert committed_inside == [None, 1]
 
 
-async def test_a_crash_between_database_and_offsets_gives_the_records_again_and_they_are_recognised(
+async def test_a_crash_between_database_and_offsets_loses_nothing_and_repeats_nothing(
     stack: Stack, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.messaging.broker.GRACE_SECONDS", 0.01)  # nobody waits when a process dies
+    for module in ("shared.messaging.broker", "shared.service"):
+        monkeypatch.setattr(f"{module}.GRACE_SECONDS", 0.01)  # nobody waits when a process dies
     topic, event = await fresh_topic(stack)
     kit = await a_kit(stack, clock)
     crashing, second = twin(kit), a_reader(topic, event)
-    first, redelivered = a_reader(topic, event), 0
+    first, delivered_again = a_reader(topic, event), 0
 
     async def never(_: Sequence[Record]) -> None:
         await asyncio.Event().wait()
@@ -132,21 +133,52 @@ async def test_a_crash_between_database_and_offsets_gives_the_records_again_and_
     await until(lambda: has(kit, 1))
     service.cancel()
     await asyncio.gather(service, return_exceptions=True)
-    take_effect = effects(event)
+    done, take_effect = await count(kit, EFFECT), effects(event)
 
     async def handle(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
-        nonlocal redelivered
-        redelivered += len(batch.received)
+        nonlocal delivered_again
+        delivered_again += len(batch.received)
         return await take_effect(session, batch)
 
     second.handle = handle
+    await publish(stack, [event(about=uuid4(), number=50)])
     async with running(Service(kit, [second])):
-        await until(lambda: has(kit, 50))
+        await until(lambda: has(kit, 51))
         await until(second.caught_up)
-    assert redelivered == 50
-    assert await count(kit, EFFECT) == 50
-    await kit.close()
+        assert delivered_again == 51 - done
+        assert await count(kit, EFFECT) == 51
     await crashing.close()
+
+
+async def test_an_offset_in_kafka_that_is_ahead_of_the_database_skips_nothing(stack: Stack, clock: ManualClock) -> None:
+    topic, event = await fresh_topic(stack, partitions=1)
+    kit, reader, place = await a_kit(stack, clock), a_reader(topic, event), TopicPartition(topic.name, 0)
+    await publish(stack, [event(about=uuid4(), number=number) for number in range(50)])
+    stranger = AIOKafkaConsumer(
+        topic.name,
+        bootstrap_servers=stack.broker.bootstrap,
+        group_id=f"{kit.service}.{reader.name}",
+        enable_auto_commit=False,
+        session_timeout_ms=stack.settings.kafka_session_ms(),
+        heartbeat_interval_ms=500,
+    )
+    async with stranger:
+        await stranger.commit({place: 40})
+    async with running(Service(kit, [reader])):
+        await until(lambda: has(kit, 50))
+
+
+async def test_a_database_that_was_restored_is_given_again_what_it_has_lost(stack: Stack, clock: ManualClock) -> None:
+    topic, event = await fresh_topic(stack)
+    kit = await a_kit(stack, clock)
+    await publish(stack, [event(about=uuid4(), number=number) for number in range(50)])
+    async with running(Service(twin(kit), [a_reader(topic, event)])):
+        await until(lambda: has(kit, 50))
+    async with kit.sessions.begin() as session:
+        for table in (EFFECT, KIT.inbox, KIT.read_position):
+            await session.execute(delete(table))
+    async with running(Service(kit, [a_reader(topic, event)])):
+        await until(lambda: has(kit, 50))
 
 
 async def test_a_passing_database_fault_is_waited_out_in_place_and_keeps_the_order(

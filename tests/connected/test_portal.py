@@ -44,7 +44,9 @@ async def kit(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Kit]:
 
 async def hear(kit: Kit, *events: Event) -> None:
     for reader in readers():
-        mine = [Received(e, uuid4(), None, e.topic, 0, 0) for e in events if e.event_type in reader.wanted]
+        mine = [
+            Received(e, str(uuid4()).encode(), None, e.topic, 0, 0) for e in events if e.event_type in reader.wanted
+        ]
         async with kit.sessions.begin() as session:
             await reader.handle(session, Batch(mine, kit.clock.now()))
 

@@ -1,0 +1,47 @@
+"""A whole school day, from the registry to the mailbox: nothing lost, nothing twice, nobody told who must not be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.demo, pytest.mark.timeout(300)]
+SKOLBRO = Path(sys.executable).with_name("skolbro")
+UNSTEADY = ("seconds", "repeats")  # a mail whose fate was unknown may come twice, and be recognised
+
+
+def played(*options: str) -> dict[str, Any]:
+    """The figures of one day; stdout holds them and nothing else."""
+    run = [str(SKOLBRO), "demo", "--once", "--json", *options]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+    [line] = done.stdout.splitlines()
+    figures: dict[str, Any] = json.loads(line)
+    return figures
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[str, Any]:
+    return played()
+
+
+def test_every_duty_is_met_once_and_nobody_else_is_told(undisturbed: dict[str, Any]) -> None:
+    figures = undisturbed
+    assert (figures["lost"], figures["duplicates"], figures["misdirected"], figures["repeats"]) == (0, 0, 0, 0)
+    assert figures["notices_delivered"] + figures["unreachable"] == figures["notices_owed"] > 40
+    assert figures["retractions"] > 5
+    assert figures["unreachable"] >= 5
+    assert (figures["pupils"], figures["lessons"]) == (1200, 239)
+    assert figures["marks"] > 5_800
+
+
+def test_killing_every_service_in_the_middle_of_its_work_changes_nothing(undisturbed: dict[str, Any]) -> None:
+    killed = played("--kill", "each")
+    assert {name: killed[name] for name in killed if name not in UNSTEADY} == {
+        name: undisturbed[name] for name in undisturbed if name not in UNSTEADY
+    }
