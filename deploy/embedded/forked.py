@@ -23,6 +23,7 @@ from deploy.embedded.process import StartFailed, die_with_parent
 
 PR_SET_NAME = 15
 SERVICES = ("portal", "registry", "absence", "scheduling", "bulletins", "notifications")
+FIRST_PORT = 8000  # the portal's; the other services are on those after it
 COMMAND = "services.cli"  # what a forked process finds as its main program and would import again
 HEAVY = ("uvicorn", "uvicorn.loops.auto", "uvicorn.protocols.http.auto", "uvicorn.lifespan.on")
 FREEZE = "deploy.embedded.freeze"

@@ -115,7 +115,7 @@ def _system_user(folder: Path) -> str | None:
 def _init(data: Path, secret: Path, user: str | None) -> None:
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_urlsafe(24), encoding="utf-8")
-    data.mkdir(mode=0o700)
+    data.mkdir(mode=0o700, exist_ok=True)  # a first start may have been interrupted
     if user:
         subprocess.run(["chown", user, str(data), str(secret)], check=True)  # noqa: S607
     options = ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--locale=C.UTF-8", "-U", ADMIN]

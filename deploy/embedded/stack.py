@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from deploy.embedded.broker import Broker, start_broker
-from deploy.embedded.forked import SERVICES, ForkedService, get_ready
+from deploy.embedded.forked import FIRST_PORT, SERVICES, ForkedService, get_ready
 from deploy.embedded.postgres import Postgres, start_postgres
 from deploy.embedded.process import Child, StartFailed, free_port, stop_together
 from shared.db.migrate import migrate
@@ -24,7 +24,6 @@ from shared.messaging.broker import create_topics
 from shared.messaging.reconcile import reconcile
 from shared.settings import KitSettings
 
-FIRST_PORT = 8000
 READY_SECONDS = 40.0
 STOP_SECONDS = 5.0
 SERVER_STOP_SECONDS = 2.0

@@ -20,13 +20,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from deploy.embedded.forked import FIRST_PORT, get_ready
+from deploy.embedded.process import StartFailed
+from services.demo.municipality import FEWEST_PUPILS
+
 if TYPE_CHECKING:  # the servers are heavy and an installation without the demo has none: `skolbro --help` does without
     from services.demo.ledger import Figures
     from services.demo.run import Demo, Wishes
 
 DATA = Path(".skolbro")
-FIRST_PORT = 8000
-FEWEST_PUPILS = 120
 SPEED, SPEED_ONCE = 60.0, 300.0
 GRACE, GRACE_ONCE = 15, 30  # minutes on the demo's clock; at 300 times the speed, 30 are six real seconds
 STOPPED = 130
@@ -151,7 +153,6 @@ def _folder(data: Path, once: bool) -> Iterator[Path]:
 
 def _run(work: Callable[[], Coroutine[Any, Any, T]], data: Path) -> T | None:
     """Run until done or stopped by Ctrl-C or SIGTERM (then None). A failed start is one line and exit code 1."""
-    from deploy.embedded.process import StartFailed
 
     async def stoppable() -> T | None:
         task = asyncio.ensure_future(work())
@@ -193,7 +194,5 @@ def _log_to(file: Path) -> None:
 
 def _begin() -> None:
     """Let the services be imported beside us while we import what we need ourselves."""
-    from deploy.embedded.forked import get_ready
-
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")  # a library looks for a folder it does not need
     get_ready()

@@ -40,45 +40,53 @@ def create_pages(mailboxes: Mailboxes, directory: Mapping[str, Owner], portal_ur
     """The app. `directory` says whose mailbox an address is."""
     app = FastAPI(title="Mailboxes of the demo", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-    templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
-    templates.filters["clock"] = _clock
-    templates.globals["portal_url"] = portal_url
+    pages = _Pages(mailboxes, directory, portal_url)
+    app.add_api_route("/", pages.mails)
+    app.add_api_route("/list", pages.fragment)
+    app.add_api_route("/mail/{number}", pages.one)
+    app.add_api_route("/static/{name}", _static)
+    return app
 
-    def owner(mail: Mail) -> Owner:
-        return directory.get(mail.recipient, Owner(mail.recipient))
 
-    def listed(q: str) -> dict[str, object]:
-        wanted = q.strip().casefold()
-        found = [mail for mail in mailboxes.newest() if wanted in f"{mail.recipient} {owner(mail)}".casefold()]
-        rows = [(mail, owner(mail), _subject(mail)) for mail in found[:SHOWN]]
-        return {"rows": rows, "count": len(found), "q": q, "shown": SHOWN, "repeats": mailboxes.repeats}
+class _Pages:
+    def __init__(self, mailboxes: Mailboxes, directory: Mapping[str, Owner], portal_url: str) -> None:
+        self.mailboxes = mailboxes
+        self.directory = directory
+        self.templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
+        self.templates.filters["clock"] = _clock
+        self.templates.globals["portal_url"] = portal_url
 
-    def render(template: str, policy: str, context: Mapping[str, object]) -> HTMLResponse:
-        page = templates.get_template(template).render(context)
-        return HTMLResponse(page, headers={"content-security-policy": policy, "x-content-type-options": "nosniff"})
+    def mails(self, q: str = "") -> HTMLResponse:
+        return self._render("mails.html", LIST_POLICY, self._listed(q))
 
-    @app.get("/")
-    def mails(q: str = "") -> HTMLResponse:
-        return render("mails.html", LIST_POLICY, listed(q))
+    def fragment(self, q: str = "") -> HTMLResponse:
+        return self._render("list.html", LIST_POLICY, self._listed(q))
 
-    @app.get("/list")
-    def fragment(q: str = "") -> HTMLResponse:
-        return render("list.html", LIST_POLICY, listed(q))
-
-    @app.get("/mail/{number}")
-    def one(number: int) -> HTMLResponse:
-        mail = mailboxes.numbered(number)
+    def one(self, number: int) -> HTMLResponse:
+        mail = self.mailboxes.numbered(number)
         if mail is None:
             raise HTTPException(404, "This mail is not here any more.")
-        return render("mail.html", MAIL_POLICY, {**_opened(mail), "owner": owner(mail)})
+        return self._render("mail.html", MAIL_POLICY, {**_opened(mail), "owner": self._owner(mail)})
 
-    @app.get("/static/{name}")
-    def static(name: str) -> FileResponse:
-        if name not in STATIC:
-            raise HTTPException(404)
-        return FileResponse(HERE / "static" / name, media_type=STATIC[name])
+    def _listed(self, q: str) -> dict[str, object]:
+        wanted = q.strip().casefold()
+        every = ((mail, self._owner(mail)) for mail in self.mailboxes.newest())
+        found = [(mail, owner) for mail, owner in every if wanted in f"{mail.recipient} {owner}".casefold()]
+        rows = [(mail, owner, _subject(mail)) for mail, owner in found[:SHOWN]]
+        return {"rows": rows, "count": len(found), "q": q, "shown": SHOWN, "repeats": self.mailboxes.repeats}
 
-    return app
+    def _owner(self, mail: Mail) -> Owner:
+        return self.directory.get(mail.recipient, Owner(mail.recipient))
+
+    def _render(self, template: str, policy: str, context: Mapping[str, object]) -> HTMLResponse:
+        page = self.templates.get_template(template).render(context)
+        return HTMLResponse(page, headers={"content-security-policy": policy, "x-content-type-options": "nosniff"})
+
+
+def _static(name: str) -> FileResponse:
+    if name not in STATIC:
+        raise HTTPException(404)
+    return FileResponse(HERE / "static" / name, media_type=STATIC[name])
 
 
 def owners(whole: Municipality) -> dict[str, Owner]:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from services.demo import names
-from services.demo.people import Municipality, Pupil, SchoolClass, world_id
+from services.demo.people import Municipality, SchoolClass, world_id
 from services.demo.records import STOCKHOLM, Body, as_served
 from services.demo.ss12000 import activity_id
 
@@ -105,8 +105,3 @@ def lessons_on(whole: Municipality, day: date) -> Iterator[Lesson]:
                 starts,
                 starts + timedelta(minutes=LESSON_MINUTES),
             )
-
-
-def by_pupil(lessons: list[Lesson], pupil: Pupil) -> dict[int, Lesson]:
-    """A pupil's lessons by period."""
-    return {lesson.period: lesson for lesson in lessons if lesson.school_class.id == pupil.school_class.id}

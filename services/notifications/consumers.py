@@ -18,14 +18,12 @@ from shared.roster.projection import roster_reader
 from shared.topics import NOTIFY_URGENT
 
 
-def urgent_reader() -> Reader:
-    """Keeps what is asked for; the sender is woken when the batch is committed."""
-    return Reader("urgent", [NOTIFY_URGENT], [NotificationRequested], _keep)
-
-
-def people_reader() -> Reader:
-    """Keeps the roster that recipients are worked out from."""
-    return roster_reader(roster, SchoolStated, PersonStated, ContactStated, GuardianshipsStated)
+def readers() -> list[Reader]:
+    """The readers of this service: first the roster that recipients are worked out from, then what is asked for."""
+    return [
+        roster_reader(roster, SchoolStated, PersonStated, ContactStated, GuardianshipsStated),
+        Reader("urgent", [NOTIFY_URGENT], [NotificationRequested], _keep),
+    ]
 
 
 def check(request: NotificationRequested) -> None:

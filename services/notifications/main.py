@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from services.notifications.channels.email import EmailChannel
 from services.notifications.channels.simulated import SimulatedChannel
-from services.notifications.consumers import people_reader, urgent_reader
+from services.notifications.consumers import readers
 from services.notifications.jobs import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.tables import kit as tables
@@ -17,9 +17,9 @@ from shared.settings import KitSettings
 
 def make_service(kit: Kit, settings: NotificationsSettings) -> Service:
     """The readers, and a sender that waits until the roster is up to date."""
-    people = people_reader()
+    people, urgent = readers()
     sender = Sender(kit, settings, EmailChannel(settings), SimulatedChannel(kit.clock), gate=people.caught_up)
-    return Service(kit, [people, urgent_reader()], tasks=[sender.run])
+    return Service(kit, [people, urgent], tasks=[sender.run])
 
 
 def create_app() -> FastAPI:

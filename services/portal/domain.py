@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 
@@ -45,6 +45,7 @@ class Day:
     """All schools' day at an instant on the school's clock."""
 
     now: datetime
+    shown: date
     speed: float
     schools: tuple[SchoolDay, ...]
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, text
+from sqlalchemy import Table, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.portal.domain import Counts, SchoolDay
@@ -96,6 +96,12 @@ async def write_deliveries(session: AsyncSession, settled: Sequence[DeliverySett
     """Keep what became of each message."""
     rows = [tuple(getattr(event, name) for name in DELIVERY_NAMES) for event in settled]
     await insert_rows(session, _table(Delivery), DELIVERY_NAMES, rows, ONCE)
+
+
+async def latest_school_day(session: AsyncSession, today: date) -> date:
+    """Today when it has lessons, else the last day before it that has: what a page about the day should show."""
+    last = select(func.max(_table(Lesson).c.day)).where(_table(Lesson).c.day <= today)
+    return (await session.scalar(last)) or today
 
 
 async def school_days(session: AsyncSession, day: date, now: datetime) -> list[SchoolDay]:

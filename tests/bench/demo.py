@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import psutil
 
-from services.demo.command import FIRST_PORT
+from deploy.embedded.forked import FIRST_PORT
 from tests.bench.common import run
 
 SERVICES = ("registry", "absence", "scheduling", "bulletins", "notifications", "portal")

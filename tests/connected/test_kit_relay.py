@@ -21,6 +21,7 @@ from shared.messaging.broker import make_producer
 from shared.messaging.outbox import say
 from shared.messaging.relay import Relay
 from shared.service import Service
+from shared.topics import Topic
 from tests.on_servers import KIT, Told, a_kit, by_key, everything_on, fresh_topic, running, tell, twin, until
 from tests.stack import Stack
 
@@ -122,13 +123,13 @@ async def test_a_relay_that_lost_its_database_connection_leads_again(stack: Stac
 
 
 async def test_a_relay_whose_producer_failed_keeps_no_lock_without_leading(stack: Stack, clock: ManualClock) -> None:
-    _, event = await fresh_topic(stack)
+    topic, event = await fresh_topic(stack)
     kit = await a_kit(stack, clock)
     await asyncio.gather(*[kit.life.present(), *[_hold_a_connection(kit) for _ in range(4)]])
     async with relaying(kit) as relay:
         await until(lambda: _leads(relay))
         working = relay.producer
-        relay.producer = await _closed_producer(kit)
+        relay.producer = await _closed_producer(kit, topic)
         await tell(kit, [event(about=uuid4(), number=1)])
         await until(lambda: _failed(relay))
         relay.producer = working
@@ -206,9 +207,10 @@ async def _failed(relay: Relay) -> bool:
     return not relay.leading
 
 
-async def _closed_producer(kit: Kit) -> AIOKafkaProducer:
+async def _closed_producer(kit: Kit, topic: Topic) -> AIOKafkaProducer:
     producer = make_producer(kit.settings, "closed")
     await producer.start()
+    await producer.partitions_for(topic.name)
     await producer.stop()
     return producer
 

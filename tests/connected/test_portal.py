@@ -15,7 +15,7 @@ from services.portal import tables
 from services.portal.consumers import readers
 from services.portal.domain import Counts
 from services.portal.settings import PortalSettings
-from services.portal.store import school_days
+from services.portal.store import latest_school_day, school_days
 from services.portal.web.routes import STATIC, LivePage, closed_routes, live_routes
 from shared.clock import ManualClock
 from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
@@ -116,6 +116,13 @@ async def test_the_live_page_shows_counts_and_escapes_what_registries_say(kit: K
     assert "Björkskolan &lt;7&gt;" in answer.text
     assert str(notice.pupil_id) not in answer.text
     assert all(answer.headers[name.lower()] == value for name, value in HEADERS.items())
+
+
+async def test_in_the_evening_after_and_at_weekends_the_page_shows_the_last_school_day(kit: Kit) -> None:
+    await hear(kit, lesson())
+    async with kit.sessions() as session:
+        assert await latest_school_day(session, DAY + timedelta(days=2)) == DAY
+        assert await latest_school_day(session, DAY - timedelta(days=1)) == DAY - timedelta(days=1)
 
 
 async def test_without_the_demo_there_are_no_pages(kit: Kit) -> None:

@@ -23,4 +23,4 @@ def test_decisions_are_numbered_without_a_gap_and_say_their_number() -> None:
     files = sorted(DECISIONS.glob("*.md"))
     assert [path.name[:4] for path in files] == [f"{number:04}" for number in range(1, len(files) + 1)]
     for number, path in enumerate(files, start=1):
-        assert path.read_text(encoding="utf-8").startswith(f"# {number}. ")
+        assert re.match(rf"# 0*{number}\. \S", path.read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.portal.domain import Day, share
 from services.portal.settings import PortalSettings
-from services.portal.store import school_days
+from services.portal.store import latest_school_day, school_days
 from shared.clock import local_date
 from shared.kit import Kit
 from shared.web.pages import templates
@@ -45,8 +45,9 @@ class LivePage:
     async def _look(self) -> Day:
         now = self.kit.clock.now()
         async with self.kit.sessions() as session:
-            schools = await school_days(session, local_date(now, self.settings.zone), now)
-        return Day(now, self.kit.settings.clock_speed, tuple(schools))
+            shown = await latest_school_day(session, local_date(now, self.settings.zone))
+            schools = await school_days(session, shown, now)
+        return Day(now, shown, self.kit.settings.clock_speed, tuple(schools))
 
     async def render(self, name: str) -> str:
         """The whole page (`live.html`) or only what changes (`day.html`)."""
