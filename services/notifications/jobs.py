@@ -101,7 +101,8 @@ class Sender:
 
     async def _rest(self) -> None:
         try:
-            await asyncio.wait_for(self.kit.due_planned.wait(), POLL_SECONDS)
+            async with asyncio.timeout(POLL_SECONDS):
+                await self.kit.due_planned.wait()
         except TimeoutError:
             pass
 

@@ -39,9 +39,16 @@ class Recorder:
         self.budget = budget
         self._waiting: list[tuple[Result, asyncio.Future[None]]] = []
         self._come = asyncio.Event()
+        self._taken: list[tuple[Result, asyncio.Future[None]]] = []
+        self._open = True
 
     async def record(self, results: Sequence[Result]) -> None:
-        """Hand in results and wait until they are committed."""
+        """Hand in results and wait until they are committed. Raises CancelledError when nobody commits any more.
+
+        (A mail client may swallow the cancellation of its conversation; what it then hands in must not wait for ever.)
+        """
+        if not self._open:
+            raise asyncio.CancelledError
         loop = asyncio.get_running_loop()
         futures = [loop.create_future() for _ in results]
         self._waiting += zip(results, futures, strict=True)
@@ -49,15 +56,21 @@ class Recorder:
         await asyncio.gather(*futures)
 
     async def run(self) -> None:
-        """Commit what comes in, until cancelled."""
-        while True:
-            await self._come.wait()
-            self._come.clear()
-            taken, self._waiting = self._waiting, []
-            await self._until_written([result for result, _ in taken])
-            for _, future in taken:
-                if not future.done():
-                    future.set_result(None)
+        """Commit what comes in, until cancelled; then let go of whoever still waits."""
+        self._open = True
+        try:
+            while True:
+                await self._come.wait()
+                self._come.clear()
+                self._taken, self._waiting = self._waiting, []
+                await self._until_written([result for result, _ in self._taken])
+                for _, future in self._taken:
+                    if not future.done():
+                        future.set_result(None)
+        finally:
+            self._open = False
+            for _, future in (*self._taken, *self._waiting):
+                future.cancel()
 
     async def _until_written(self, results: Sequence[Result]) -> None:
         """Nothing is sent meanwhile that could not be written down, so waiting here holds everything safely.

@@ -130,7 +130,8 @@ class DueWorker:
         metrics.DUE_LATE.set(0)
         self.kit.due_planned.clear()
         try:
-            await asyncio.wait_for(self.kit.due_planned.wait(), POLL_SECONDS)
+            async with asyncio.timeout(POLL_SECONDS):
+                await self.kit.due_planned.wait()
         except TimeoutError:
             pass
 

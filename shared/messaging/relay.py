@@ -92,7 +92,8 @@ class Relay:
                 pass
             metrics.OUTBOX_AGE.set(0)
             try:
-                await asyncio.wait_for(self.kit.outbox_written.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self.kit.outbox_written.wait()
             except TimeoutError:
                 pass
 

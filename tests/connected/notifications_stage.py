@@ -13,6 +13,7 @@ from email.message import EmailMessage
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 from aiosmtpd.smtp import SMTP, AuthResult
 from pydantic import SecretStr
 from sqlalchemy import Table, select
@@ -234,6 +235,15 @@ class Stage:
     async def was_delivered(self, count: int) -> bool:
         """True when so many deliveries are on disk as delivered."""
         return (await self.statuses(delivery)).count("delivered") == count
+
+    async def lose_connections(self) -> None:
+        """End every connection to the database, as the death of a process does; its locks go with them."""
+        url = self.kit.own.database_url.replace("+psycopg", "")
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as apart:
+            await apart.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
 
     async def is_over(self) -> bool:
         """True when nothing is left to be done for any notification."""

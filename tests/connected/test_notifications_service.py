@@ -100,6 +100,7 @@ async def test_however_often_the_sender_is_killed_nothing_is_lost_and_repeats_ar
                 enough = min(REQUESTS, len(stage.smtp.taken) + dice.randrange(1, 20))
                 await until(partial(_has_taken, stage, enough))
                 await killed(task)
+            await stage.lose_connections()
         async with sending(stage.sender()):
             await until(stage.is_over)
         times = Counter(mail["Message-ID"] for mail in stage.smtp.to(ANNA))
