@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from pathlib import Path
+
 import typer
 
 from services import operations
 from services.demo.command import demo, up
 from services.registry.commands import import_app
+
+DATA = Path(".skolbro")
+
+
+def import_here(context: typer.Context) -> None:
+    """Bring in what registries export, and see what became of it."""
+    if "--help" in sys.argv:
+        return
+    from deploy.embedded.at_hand import database
+
+    context.with_resource(database(DATA, "registry"))
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,12 +32,17 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(up)
-app.add_typer(import_app, name="import")
+app.add_typer(import_app, name="import", callback=import_here)
 operations.mount(app)
 
 
 def main() -> None:
-    """Entry point of the `skolbro` command."""
+    """Entry point of the `skolbro` command. On one machine it finds the servers that run on its data."""
+    with contextlib.suppress(ImportError):  # an installation without the embedded servers is told by its environment
+        from deploy.embedded.at_hand import join_running
+
+        if sys.argv[1:2] not in (["demo"], ["up"]):
+            join_running(DATA)
     app()
 
 

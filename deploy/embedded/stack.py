@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from deploy.embedded.at_hand import forget, tell
 from deploy.embedded.broker import Broker, start_broker
 from deploy.embedded.forked import FIRST_PORT, SERVICES, ForkedService, get_ready
 from deploy.embedded.postgres import Postgres, start_postgres
@@ -84,6 +85,8 @@ class Stack:
         for name in SERVICES:
             self.postgres.create_database(name)
             migrate(name, self.database_url(name))
+        databases = {f"{name.upper()}_DATABASE_URL": self.database_url(name) for name in SERVICES}
+        tell(self.data, {**databases, **self._kit_env(self._kit_settings())})
 
     async def start_services(self, env: Mapping[str, str]) -> None:
         """Create the topics, say again what a forgetful broker lost, and start the services with this environment.
@@ -110,6 +113,7 @@ class Stack:
         servers = [server.child for server in (self.broker, self.postgres) if server is not None]
         for child in servers:
             child.stop(SERVER_STOP_SECONDS)
+        forget(self.data)
 
     def database_url(self, name: str, driver: str = "postgresql+psycopg") -> str:
         """How to reach a service's database."""
