@@ -232,9 +232,8 @@ class Reader:
         kit.due_planned.set()
         metrics.EVENTS_READ.labels(self.name, "used").inc(len(good) - len(batch.rejected))
         metrics.EVENTS_READ.labels(self.name, "dead").inc(len(unusable))
-        for letter in unusable:
-            place = f"{letter.record.topic}/{letter.record.partition}/{letter.record.offset}"
-            log.warning("dead letter", reader=self.name, record=place, reason=letter.reason)
+        if unusable:
+            log.warning("dead letters", reader=self.name, count=len(unusable), first=_where(unusable[0]))
 
     def _unusable(self, records: Sequence[Record], batch: Batch) -> list[Unusable]:
         if not batch.rejected:
@@ -283,6 +282,12 @@ class Reader:
             if place in mine:
                 consumer.seek(TopicPartition(*place), start)
         consumer.pause(*mine)
+
+
+def _where(letter: Unusable) -> str:
+    """Where the record lies and why it could not be used; `skolbro dlq list` has them all."""
+    record = letter.record
+    return f"{record.topic}/{record.partition}/{record.offset}: {letter.reason}"
 
 
 def _erased_places(received: Sequence[Received[Event]]) -> list[tuple[str, bytes]]:

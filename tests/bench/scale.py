@@ -5,6 +5,7 @@ uv run python -m tests.bench.scale --json
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from typing import Any
 
@@ -21,7 +22,10 @@ RESULTS = 80_000
 def server_cpu(pid: int) -> float:
     """CPU seconds used so far by PostgreSQL and all its processes, those that have ended too."""
     server = psutil.Process(pid)
-    times = [server.cpu_times(), *(child.cpu_times() for child in server.children(recursive=True))]
+    times = [server.cpu_times()]
+    for child in server.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended just now, and is in the server's own sum
+            times.append(child.cpu_times())
     ended = times[0].children_user + times[0].children_system
     return float(sum(t.user + t.system for t in times) + ended)
 
