@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+ADULT = 18
+
 
 class Clock(Protocol):
     """What the code may know about time. All instants are aware and in UTC."""
@@ -85,3 +87,8 @@ def age_on(born: date, day: date) -> int:
     (Nordic law counts an age from the birthday's own date; where that date does not exist, from the day after.)
     """
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+def is_of_age(born: date, day: date) -> bool:
+    """True from the 18th birthday on: guardians' rights end (föräldrabalken 9 kap 1 §; vergemålsloven § 8)."""
+    return age_on(born, day) >= ADULT

@@ -12,11 +12,10 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from shared.clock import age_on, local_date
+from shared.clock import is_of_age, local_date
 from shared.events.roster import PersonStated
 from shared.ids import derived_id
 
-ADULT = 18
 GRACE_OVER, LESSON_OVER = "notice.grace_over", "lesson.over"  # what falls due
 UNREPORTED_HORIZON = timedelta(hours=24)  # an import of last week's timetable alerts nobody
 UNKNOWN_PUPIL_WAIT = timedelta(seconds=30)
@@ -179,7 +178,7 @@ def is_owed(pupil: PersonStated | None, waited: timedelta, today: date) -> Owed:
         return Owed.YES if waited >= UNKNOWN_PUPIL_PATIENCE else Owed.UNKNOWN
     if not pupil.active:
         return Owed.NO
-    of_age = pupil.born is not None and age_on(pupil.born, today) >= ADULT
+    of_age = pupil.born is not None and is_of_age(pupil.born, today)
     return Owed.NO if of_age else Owed.YES
 
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Table, select, text, tuple_
+from sqlalchemy import Row, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.absence.domain import HomeReport, Missed, Notice, NoticeStatus
@@ -23,17 +23,13 @@ from services.absence.tables import (
     roster,
 )
 from shared.db.bulk import insert_rows, newer_wins, rows_as_arrays
+from shared.db.engine import table_of
 from shared.events.attendance import AbsenceReported, AttendanceRecorded, LessonPlanned
 from shared.events.roster import PersonStated, SchoolStated
 from shared.roster.projection import known
 
-
-def _table(model: type[Any]) -> Table:
-    return cast(Table, model.__table__)
-
-
-RESULT, REPORT, LESSON = _table(LessonResult), _table(AbsenceReport), _table(Lesson)
-REPORTED, NOTICE = _table(ReportedLesson), _table(NoticeRow)
+RESULT, REPORT, LESSON = table_of(LessonResult), table_of(AbsenceReport), table_of(Lesson)
+REPORTED, NOTICE = table_of(ReportedLesson), table_of(NoticeRow)
 RESULT_NAMES, REPORT_NAMES, LESSON_NAMES, NOTICE_NAMES = (
     tuple(column.name for column in table.columns) for table in (RESULT, REPORT, LESSON, NOTICE)
 )
@@ -77,14 +73,8 @@ class Span:
 
 async def write_results(session: AsyncSession, events: Iterable[AttendanceRecorded]) -> Sequence[Row[Any]]:
     """Keep the newest results; return only those where an unexcused absence appeared, stayed or went away."""
-    newest: dict[tuple[UUID, UUID], AttendanceRecorded] = {}
-    for event in events:
-        seen = newest.get((event.pupil_id, event.lesson_id))
-        if seen is None or seen.version < event.version:
-            newest[event.pupil_id, event.lesson_id] = event
-    return await insert_rows(
-        session, RESULT, RESULT_NAMES, _rows(newest.values(), RESULT_NAMES), WRITE_RESULTS, "before or after"
-    )
+    rows = _rows(_newest(events, "pupil_id", "lesson_id"), RESULT_NAMES)
+    return await insert_rows(session, RESULT, RESULT_NAMES, rows, WRITE_RESULTS, "before or after")
 
 
 async def write_reports(session: AsyncSession, events: Iterable[AbsenceReported]) -> list[Span]:
@@ -164,12 +154,13 @@ async def pupils(session: AsyncSession, pupil_ids: Iterable[UUID]) -> Mapping[UU
     return await known(session, roster, PersonStated, pupil_ids)
 
 
-def _newest(events: Iterable[Any], key: str) -> list[Any]:
-    newest: dict[UUID, Any] = {}
+def _newest(events: Iterable[Any], *key: str) -> list[Any]:
+    """The newest version of each thing: one statement may not write the same row twice."""
+    key_of, newest = attrgetter(*key), dict[Any, Any]()
     for event in events:
-        seen = newest.get(getattr(event, key))
-        if seen is None or seen.version < event.version:
-            newest[getattr(event, key)] = event
+        seen = newest.setdefault(key_of(event), event)
+        if seen.version < event.version:
+            newest[key_of(event)] = event
     return list(newest.values())
 
 

@@ -8,13 +8,14 @@ from datetime import date, datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.portal.domain import Counts, SchoolDay
 from services.portal.tables import Absence, Delivery, Duty, DutyMoment, Lesson, LessonMark, roster
 from shared.clock import local_date
 from shared.db.bulk import insert_rows, newer_wins
+from shared.db.engine import table_of
 from shared.events.absence import AbsenceNoticed
 from shared.events.attendance import LessonPlanned
 from shared.events.duties import RANK, DutyMoved
@@ -52,20 +53,16 @@ DAY = text(
 )
 
 
-def _table(model: type[Any]) -> Table:
-    return cast(Table, model.__table__)
-
-
 async def write_duties(session: AsyncSession, moves: Sequence[DutyMoved]) -> None:
     """Move duties forward, and keep each moment as evidence. One that comes again or late changes nothing."""
     furthest = {move.duty_id: move for move in sorted(moves, key=lambda move: RANK[move.status])}
     rows = [
         (m.duty_id, RANK[m.status], m.kind, m.status, m.pupil_id, m.school_id, m.day, m.at) for m in furthest.values()
     ]
-    table = _table(Duty)
+    table = table_of(Duty)
     await insert_rows(session, table, DUTY_NAMES, rows, newer_wins(table, ("duty_id",), DUTY_NAMES))
     moments = [(m.duty_id, m.status, m.at, m.evidence_id) for m in moves]
-    await insert_rows(session, _table(DutyMoment), MOMENT_NAMES, moments, ONCE)
+    await insert_rows(session, table_of(DutyMoment), MOMENT_NAMES, moments, ONCE)
 
 
 async def write_lessons(session: AsyncSession, planned: Sequence[LessonPlanned], default_zone: str) -> None:
@@ -76,31 +73,31 @@ async def write_lessons(session: AsyncSession, planned: Sequence[LessonPlanned],
         (p.lesson_id, p.version, p.school_id, local_date(p.starts_at, zones[p.school_id]), p.ends_at, _not_held(p))
         for p in newest.values()
     ]
-    table = _table(Lesson)
+    table = table_of(Lesson)
     await insert_rows(session, table, LESSON_NAMES, rows, newer_wins(table, ("lesson_id",), LESSON_NAMES))
 
 
 async def mark_lessons(session: AsyncSession, mark: str, lesson_ids: Iterable[UUID]) -> None:
     """Remember that this has happened to the lessons."""
     rows = [(lesson_id, mark) for lesson_id in lesson_ids]
-    await insert_rows(session, _table(LessonMark), ("lesson_id", "mark"), rows, ONCE)
+    await insert_rows(session, table_of(LessonMark), ("lesson_id", "mark"), rows, ONCE)
 
 
 async def write_absences(session: AsyncSession, noticed: Sequence[AbsenceNoticed]) -> None:
     """Keep each noticed absence once."""
     rows = [(event.notice_id, event.school_id, event.day) for event in noticed]
-    await insert_rows(session, _table(Absence), ("notice_id", "school_id", "day"), rows, ONCE)
+    await insert_rows(session, table_of(Absence), ("notice_id", "school_id", "day"), rows, ONCE)
 
 
 async def write_deliveries(session: AsyncSession, settled: Sequence[DeliverySettled]) -> None:
     """Keep what became of each message."""
     rows = [tuple(getattr(event, name) for name in DELIVERY_NAMES) for event in settled]
-    await insert_rows(session, _table(Delivery), DELIVERY_NAMES, rows, ONCE)
+    await insert_rows(session, table_of(Delivery), DELIVERY_NAMES, rows, ONCE)
 
 
 async def latest_school_day(session: AsyncSession, today: date) -> date:
     """Today when it has lessons, else the last day before it that has: what a page about the day should show."""
-    last = select(func.max(_table(Lesson).c.day)).where(_table(Lesson).c.day <= today)
+    last = select(func.max(table_of(Lesson).c.day)).where(table_of(Lesson).c.day <= today)
     return (await session.scalar(last)) or today
 
 

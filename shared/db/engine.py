@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from psycopg.types.array import ListBinaryDumper
-from sqlalchemy import MetaData, event
+from sqlalchemy import MetaData, Table, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlmodel import SQLModel
@@ -28,9 +28,9 @@ def new_metadata() -> MetaData:
     return MetaData(naming_convention=NAMING)
 
 
-def service_base(metadata: MetaData) -> type[SQLModel]:
-    """The SQLModel base class of one service's tables."""
-    return type("Base", (SQLModel,), {"metadata": metadata, "__module__": __name__})
+def table_of(model: type[SQLModel]) -> Table:
+    """The table behind a SQLModel class, for bulk statements."""
+    return cast(Table, model.__table__)  # type: ignore[attr-defined]
 
 
 def connect(url: str, pool: int) -> AsyncEngine:

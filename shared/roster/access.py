@@ -15,11 +15,10 @@ from uuid import UUID
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.clock import age_on
+from shared.clock import is_of_age
 from shared.events.roster import Guardianship, GuardianshipsStated, Marking, PersonStated, Relation
 from shared.roster.projection import known
 
-ADULT = 18  # föräldrabalken 9 kap 1 §; vergemålsloven § 8
 ANSWERS_FOR_THE_PUPIL = (Relation.GUARDIAN, Relation.APPOINTED)
 
 
@@ -109,7 +108,7 @@ def _why_not_pupil(pupil: PersonStated, on: date) -> Why | None:
         return Why.PUPIL_GONE
     if pupil.born is None:
         return Why.AGE_UNKNOWN
-    return Why.PUPIL_ADULT if age_on(pupil.born, on) >= ADULT else None
+    return Why.PUPIL_ADULT if is_of_age(pupil.born, on) else None
 
 
 def _why_not_tie(tie: Guardianship, on: date) -> Why | None:
