@@ -31,6 +31,18 @@ check: setup ## lint, format, types, walls between the services, sizes
 test: setup ## every test, on real servers
 	$(RUN) pytest
 
+.PHONY: test-browser
+test-browser: setup chromium ## the pages, as people use them, in Chromium (installs it on Debian when it is missing)
+	$(RUN) pytest -m browser
+
+.PHONY: chromium
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || deploy/install.sh chromium
+
+.PHONY: pictures
+pictures: setup chromium ## the pictures in docs/pictures, anew
+	SKOLBRO_PICTURES=1 $(RUN) pytest -m browser -k pictures
+
 .PHONY: test-connected
 test-connected: setup ## only what needs a broker and a database; `make test-connected ON=embedded` for one broker
 	$(RUN) pytest -m connected $(if $(ON),-k $(ON))

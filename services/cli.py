@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from pathlib import Path
 
 import typer
 
-from services import operations
+from services import operations, person
 from services.demo.command import demo, up
 from services.registry.commands import import_app
 
@@ -24,6 +25,16 @@ def import_here(context: typer.Context) -> None:
     context.with_resource(database(DATA, "registry"))
 
 
+def person_here(context: typer.Context) -> None:
+    """What is kept about a person: hand it out, erase it."""
+    if "--help" in sys.argv:
+        return
+    from deploy.embedded.at_hand import database, join_running
+
+    context.obj = None if join_running(DATA) or "PORTAL_DATABASE_URL" in os.environ else "services are down"
+    context.with_resource(database(DATA, "registry" if context.invoked_subcommand == "release" else "portal"))
+
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -34,6 +45,7 @@ app.command()(demo)
 app.command()(up)
 app.add_typer(import_app, name="import", callback=import_here)
 operations.mount(app)
+person.mount(app, person_here)
 
 
 def main() -> None:

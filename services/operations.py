@@ -55,7 +55,7 @@ def topics() -> None:
     try:
         made = _run(create_topics(KitSettings()))
     except (KafkaError, OSError) as fault:
-        _give_up(f"Kafka does not answer at {KitSettings().kafka_bootstrap} ({type(fault).__name__}).")
+        give_up(f"Kafka does not answer at {KitSettings().kafka_bootstrap} ({type(fault).__name__}).")
     out.print(f"Created {', '.join(made)}." if made else "All topics exist.")
 
 
@@ -63,15 +63,18 @@ def migrate(
     services: Annotated[list[str] | None, typer.Argument(help=", ".join(SERVICES))] = None,
     everything: Annotated[bool, typer.Option("--all", help="All services")] = False,
 ) -> None:
-    """Bring the services' databases to the newest version. Creates tables, never a database."""
+    """Bring the services' databases to the newest version. Creates tables and their walls, never a database."""
     chosen = _known(services or (SERVICES if everything else ()))
     if not chosen:
-        _give_up("Name a service, or say --all.")
+        give_up("Name a service, or say --all.")
     for service in chosen:
+        own = settings_of(service)
         try:
-            bring_up_to_date(service, settings_of(service).database_url)
+            bring_up_to_date(service, own.owner_url or own.database_url)
         except DBAPIError as fault:
-            _give_up(f"The database of {service} could not be migrated: {str(fault.orig).strip()}")
+            give_up(f"The database of {service} could not be migrated: {str(fault.orig).strip()}")
+        except SkolbroError as fault:
+            give_up(f"The database of {service} was left as it was. {fault}")
         out.print(f"The database of {service} is up to date.")
 
 
@@ -81,7 +84,7 @@ def reconcile() -> None:
     try:
         found = _run(compare(databases, KitSettings()))
     except (KafkaError, OSError) as fault:
-        _give_up(f"Kafka does not answer ({type(fault).__name__}), so nothing was changed.")
+        give_up(f"Kafka does not answer ({type(fault).__name__}), so nothing was changed.")
     for sentence in found.absent:
         aside.print(sentence, style="yellow")
     for service, rows in found.said_again.items():
@@ -134,9 +137,9 @@ def show_letter(
     payload: Annotated[bool, typer.Option("--payload", help="Print the value too; it may be personal")] = False,
 ) -> None:
     """Show one dead letter: reason, headers, size."""
-    found = _asked(dlq.letters(*_place(service), [letter_id]))
+    found = asked(dlq.letters(*_place(service), [letter_id]))
     if not found:
-        _give_up(f"The service {service} has no dead letter {letter_id}.")
+        give_up(f"The service {service} has no dead letter {letter_id}.")
     [letter] = found
     for name, value in letter.summary().items():
         out.print(f"{name:12} {value}", highlight=False, markup=False)
@@ -154,9 +157,9 @@ def replay_letters(
 ) -> None:
     """Put dead letters back on their topic, as they came. Readers recognise what they have used already."""
     try:
-        done = _asked(dlq.replay(*_place(service), KitSettings(), ids or None))
+        done = asked(dlq.replay(*_place(service), KitSettings(), ids or None))
     except (KafkaError, OSError) as fault:
-        _give_up(f"Kafka did not take it ({type(fault).__name__}); what was not marked is still a dead letter.")
+        give_up(f"Kafka did not take it ({type(fault).__name__}); what was not marked is still a dead letter.")
     out.print(f"Put back {done} of the dead letters of {service}." if done else "There was nothing to put back.")
 
 
@@ -181,13 +184,14 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-def _asked(question: Coroutine[Any, Any, T]) -> T:
+def asked(question: Coroutine[Any, Any, T]) -> T:
+    """The answer; what went wrong ends the command with a sentence."""
     try:
         return _run(question)
     except SkolbroError as fault:
-        _give_up(str(fault))
+        give_up(str(fault))
     except DBAPIError as fault:
-        _give_up(f"The database cannot be read ({type(fault.orig).__name__}).")
+        give_up(f"The database cannot be read ({type(fault.orig).__name__}).")
 
 
 def _place(service: str) -> tuple[str, str]:
@@ -198,11 +202,12 @@ def _place(service: str) -> tuple[str, str]:
 def _known(services: Sequence[str]) -> list[str]:
     for service in services:
         if service not in SERVICES:
-            _give_up(f"There is no service {service}. There are: {', '.join(SERVICES)}.")
+            give_up(f"There is no service {service}. There are: {', '.join(SERVICES)}.")
     return list(services)
 
 
-def _give_up(sentence: str) -> NoReturn:
+def give_up(sentence: str) -> NoReturn:
+    """End the command with a sentence for a person."""
     aside.print(sentence, style="red")
     raise typer.Exit(1)
 
@@ -210,4 +215,5 @@ def _give_up(sentence: str) -> NoReturn:
 if __name__ == "__main__":  # containers hold this module without the demo and its servers
     command = typer.Typer(no_args_is_help=True, add_completion=False, help="Commands for whoever runs Skolbro.")
     mount(command)
+    import_module("services.person").mount(command)
     command()

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
-from shared.db.engine import Sessions, connect, session_factory
+from shared.db.engine import Sessions, connect, reaching, session_factory
+from shared.db.reach import MACHINE
 from shared.messaging.life import Life
 from shared.messaging.tables import KitTables
 from shared.settings import KitSettings, ServiceSettings
@@ -16,12 +17,17 @@ from shared.settings import KitSettings, ServiceSettings
 
 @dataclass
 class Kit:
-    """One service's engine room. `cluster` is the broker's present life, known once it has answered."""
+    """One service's engine room. `cluster` is the broker's present life, known once it has answered.
+
+    `engine` and `sessions` are the machine's own and reach every row; `people` has the same connections but reaches
+    nothing until the transaction says whose it is (`shared.db.reach.reach_as`).
+    """
 
     service: str
     tables: KitTables
     engine: AsyncEngine
     sessions: Sessions
+    people: Sessions
     clock: Clock
     settings: KitSettings
     own: ServiceSettings
@@ -41,5 +47,7 @@ class Kit:
 
 def make_kit(service: str, tables: KitTables, settings: KitSettings, own: ServiceSettings) -> Kit:
     """Assemble the engine room from settings; nothing is connected yet."""
-    engine = connect(own.database_url, own.database_pool)
-    return Kit(service, tables, engine, session_factory(engine), settings.clock(), settings, own)
+    pool = connect(own.database_url, own.database_pool)
+    machine = reaching(pool, MACHINE)
+    sessions, people = session_factory(machine), session_factory(pool)
+    return Kit(service, tables, machine, sessions, people, settings.clock(), settings, own)

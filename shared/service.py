@@ -22,6 +22,7 @@ from sqlalchemy import text
 from shared.db.engine import is_passing
 from shared.due.worker import DueHandler, DueWorker, Gate, always_open
 from shared.errors import SkolbroError
+from shared.health import Sources, report_health
 from shared.kit import Kit
 from shared.messaging.broker import GRACE_SECONDS, attach, make_broker, make_producer, missing_topics
 from shared.messaging.life import BrokerReborn
@@ -38,13 +39,17 @@ log = get_logger()
 
 @dataclass
 class Service:
-    """The parts of one service, to be joined by `app()`. `tasks` run for as long as the service does."""
+    """The parts of one service, to be joined by `app()`. `tasks` run for as long as the service does.
+
+    `sources` says how the registries that are connected are doing; only one service has any.
+    """
 
     kit: Kit
     readers: Sequence[Reader] = ()
     due: Mapping[str, DueHandler] = field(default_factory=dict)
     gate: Gate = always_open
     tasks: Sequence[Task] = ()
+    sources: Sources | None = None
     started: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +102,7 @@ class Service:
                 group.create_task(self._read(broker))
                 group.create_task(self._watch_life())
                 group.create_task(_forever(partial(keep_tidy, self.kit)))
+                group.create_task(_forever(partial(report_health, self.kit, self.sources)))
                 if self.due:
                     group.create_task(DueWorker(self.kit, self.due, self.gate).run())
                 for task in self.tasks:

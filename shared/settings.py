@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.clock import Clock, PacedClock, SystemClock
@@ -34,6 +34,20 @@ class KitSettings(BaseSettings):
     host: str = "127.0.0.1"
     demo: bool = Field(False, description="Pages without login exist only when this is true and host is 127.0.0.1")
     portal_url: str = Field("http://127.0.0.1:8000", description="Where links in messages point")
+    session_key: SecretStr | None = Field(
+        None, description="Signs the session cookie; the same in every service with pages, at least 32 characters"
+    )
+    session_idle_minutes: int = Field(30, ge=1, description="A session nobody uses for so long is over (real minutes)")
+    session_hours: int = Field(8, ge=1, description="A session is over after so long however much it is used")
+    login_key: SecretStr | None = Field(
+        None, description="Makes digests of what people log in by; the same in registry and portal, 32 characters"
+    )
+    requests_per_minute: int = Field(240, ge=1, description="Most requests of one person who is logged in")
+    visits_per_minute: int = Field(
+        1200, ge=1, description="Most requests from one address by nobody in particular; a school is one address"
+    )
+    logins_per_minute: int = Field(120, ge=1, description="Most steps of logging in from one address")
+    retention_nightly: bool = Field(True, description="Delete once a day what is older than `skolbro retention` says")
     clock_starts_at: AwareDatetime | None = None
     clock_origin: AwareDatetime | None = None
     clock_speed: float = 1.0
@@ -56,6 +70,7 @@ class ServiceSettings(BaseSettings):
     """Settings each service has under its own prefix, `ABSENCE_DATABASE_URL` for example."""
 
     database_url: str = "postgresql+psycopg://skolbro@127.0.0.1:5432/skolbro"
+    owner_url: str = Field("", description="As who owns the tables: only `skolbro migrate` uses it, no service has it")
     database_pool: int = Field(4, ge=2, description="Connections kept to the database")
     port: int = 0
     batch: int = Field(2000, ge=1, description="Most records taken from Kafka at a time (docs/decisions/0008)")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DAY_MS = 24 * 60 * 60 * 1000
+SEGMENT_MS = DAY_MS // 4  # what a tombstone erases is gone from the disk within a day (docs/privacy.md)
 EVERYONE_WITH_A_ROSTER = ("absence", "scheduling", "bulletins", "notifications", "portal")
+EVERYONE = ("registry", *EVERYONE_WITH_A_ROSTER)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,13 @@ class Topic:
     def config(self) -> dict[str, str]:
         """Kafka's own settings for the topic."""
         if self.compacted:
-            return {"cleanup.policy": "compact", "delete.retention.ms": str(30 * DAY_MS)}
+            return {
+                "cleanup.policy": "compact",
+                "delete.retention.ms": str(30 * DAY_MS),
+                "segment.ms": str(SEGMENT_MS),
+                "max.compaction.lag.ms": str(SEGMENT_MS),
+                "min.cleanable.dirty.ratio": "0.1",
+            }
         return {"cleanup.policy": "delete", "retention.ms": str(self.keep_days * DAY_MS)}
 
 
@@ -32,19 +40,29 @@ def _roster(name: str, key: str, *readers: str) -> Topic:
 
 
 SCHOOLS = _roster("schools", "school", *EVERYONE_WITH_A_ROSTER)
-PERSONS = _roster("persons", "person", "absence", "scheduling", "bulletins", "notifications")
-CONTACTS = _roster("contacts", "person", "notifications")
-GUARDIANSHIPS = _roster("guardianships", "pupil", "scheduling", "bulletins", "notifications")
-GROUPS = _roster("groups", "group", "scheduling", "bulletins")
-STAFF = _roster("staff", "post", "scheduling", "bulletins")
-SUBJECTS = _roster("subjects", "subject", "bulletins")
+PERSONS = _roster("persons", "person", *EVERYONE_WITH_A_ROSTER)
+CONTACTS = _roster("contacts", "person", "notifications", "portal")
+GUARDIANSHIPS = _roster("guardianships", "pupil", "scheduling", "bulletins", "notifications", "portal")
+GROUPS = _roster("groups", "group", "scheduling", "bulletins", "portal")
+STAFF = _roster("staff", "post", "scheduling", "bulletins", "portal")
+SUBJECTS = _roster("subjects", "subject", "bulletins", "portal")
+LOGINS = _roster("logins", "person", "portal")
 
 LESSONS = Topic("lessons.v1", ("registry",), ("absence", "portal"), "lesson")
 ATTENDANCE = Topic("attendance.v1", ("registry",), ("absence",), "pupil")
 ABSENCES = Topic("absences.v1", ("absence",), ("portal",), "pupil or lesson")
-DUTIES = Topic("duties.v1", ("absence", "notifications"), ("portal",), "duty", keep_days=30)
-NOTIFY_URGENT = Topic("notify.urgent.v1", ("absence",), ("notifications",), "pupil or school")
+DUTIES = Topic("duties.v1", ("absence", "notifications", "portal"), ("portal",), "duty", keep_days=30)
+NOTIFY_URGENT = Topic("notify.urgent.v1", ("absence", "portal"), ("notifications",), "pupil or school")
 DELIVERIES = Topic("deliveries.v1", ("notifications",), ("portal",), "notification")
+
+PREFERENCES = Topic("preferences.v1", ("portal",), ("notifications",), "person", 3, compacted=True)
+CONSENTS = Topic(
+    "consents.v1", ("portal",), ("scheduling", "bulletins", "notifications", "portal"), "consent", 3, compacted=True
+)
+PRIVACY = Topic("privacy.v1", ("portal",), EVERYONE, "person", 3)
+PRIVACY_ANSWERS = Topic("privacy.answers.v1", EVERYONE, ("portal",), "request and service", 3, compacted=True)
+LOOKS = Topic("looks.v1", ("registry",), ("portal",), "pupil", 3)
+OPERATIONS = Topic("operations.v1", EVERYONE, ("portal",), "service", 1, compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
     SCHOOLS,
@@ -54,11 +72,18 @@ TOPICS: tuple[Topic, ...] = (
     GROUPS,
     STAFF,
     SUBJECTS,
+    LOGINS,
     LESSONS,
     ATTENDANCE,
     ABSENCES,
     DUTIES,
     NOTIFY_URGENT,
     DELIVERIES,
+    PREFERENCES,
+    CONSENTS,
+    PRIVACY,
+    PRIVACY_ANSWERS,
+    LOOKS,
+    OPERATIONS,
 )
 BY_NAME = {topic.name: topic for topic in TOPICS}

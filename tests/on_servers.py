@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, Table, Text, Uuid, func, select
 
 from shared.db.engine import new_metadata
+from shared.db.walls import Wall, walled
 from shared.events.envelope import Event, Outgoing, Version
 from shared.ids import new_id
 from shared.kit import Kit, make_kit
@@ -53,6 +54,7 @@ def new_tables() -> tuple[MetaData, KitTables, Table]:
         Column("about", Uuid, nullable=False),
         Column("number", Integer, nullable=False),
         Column("text", Text, nullable=False, server_default=""),
+        **walled(Wall.MACHINE),
     )
     return metadata, kit, effect
 

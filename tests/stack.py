@@ -11,17 +11,19 @@ from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import MetaData, create_engine
+from sqlalchemy import MetaData, create_engine, make_url
 
 from deploy.embedded.broker import Broker, start_broker
 from deploy.embedded.postgres import Postgres, start_postgres
 from deploy.embedded.process import Child
 from shared.clock import Clock
+from shared.db.walls import put_up
 from shared.kit import Kit, make_kit
 from shared.messaging.broker import cluster_id
 from shared.messaging.tables import KitTables
 from shared.settings import KitSettings, ServiceSettings
 
+LOGIN = "skolbro_test"
 NO_BROKER = Broker(Child("no broker", [], Path()), "127.0.0.1:1")
 
 
@@ -38,14 +40,21 @@ class Stack:
         return self.broker.settings().model_copy(update={"log_level": "warning"})
 
     def fresh_database(self, metadata: MetaData) -> str:
-        """A new database with these tables, ready for a service; returns its URL."""
+        """A new database with these tables behind their walls, ready for a service; returns its login's URL."""
         name = f"t{uuid4().hex}"
         self.postgres.create_database(name)
-        url = self.postgres.url(name, "postgresql+psycopg")
-        engine = create_engine(url)
-        metadata.create_all(engine)
+        self.postgres.admit(LOGIN, name)
+        engine = create_engine(self.postgres.url(name, "postgresql+psycopg"))
+        with engine.begin() as connection:
+            metadata.create_all(connection)
+            put_up(connection, metadata)
         engine.dispose()
-        return url
+        return self.postgres.login_url(LOGIN, name, "postgresql+psycopg")
+
+    def owner_url(self, url: str) -> str:
+        """The same database for who owns its tables and sees over the walls."""
+        there = make_url(url)
+        return self.postgres.url(str(there.database), there.drivername)
 
 
 async def kit_on(

@@ -54,9 +54,9 @@ def database(data: Path, service: str) -> Iterator[None]:
     postgres = start_postgres(data / "pg")
     try:
         postgres.create_database(service)
-        url = postgres.url(service, "postgresql+psycopg")
-        migrate(service, url)
-        os.environ[setting] = url
+        postgres.admit(service, service)
+        migrate(service, postgres.url(service, "postgresql+psycopg"))
+        os.environ[setting] = postgres.login_url(service, service, "postgresql+psycopg")
         yield
     finally:
         postgres.stop()

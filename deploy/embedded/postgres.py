@@ -6,6 +6,8 @@ a plain child, so that it ends with us and a test can never stop somebody else's
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import secrets
 import signal
@@ -27,9 +29,15 @@ with warnings.catch_warnings():  # it complains when there is no desktop session
     )
 
 from deploy.embedded.process import Child, free_port
+from shared.db.reach import APP_ROLE, MACHINE_ROLE
 
 ADMIN = "postgres"
 SYSTEM_USER = "pgserver"
+LOGIN_LOCK = 7_305_524
+# The same as in deploy/postgres/databases.sh. Somebody else may be making a role at the same moment.
+MAKE_ROLE = "do $$ begin create role {}; exception when duplicate_object or unique_violation then null; end $$"
+LOGIN = "alter role {} with login password {} nosuperuser nobypassrls nocreatedb nocreaterole"
+JOIN = (f"grant {APP_ROLE} to {{}}", f"grant {MACHINE_ROLE} to {{}} with inherit false")
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -43,27 +51,54 @@ SETTINGS = {
 
 @dataclass
 class Postgres:
-    """A running server; `url(database)` is how to reach it."""
+    """A running server. `url(database)` is how its owner reaches one, `login_url` how a service does."""
 
     child: Child
     port: int
     password: str
 
     def url(self, database: str, driver: str = "postgresql") -> str:
-        """Connection URL for a database, for example `postgresql+asyncpg://…` with `driver`."""
-        return f"{driver}://{ADMIN}:{self.password}@127.0.0.1:{self.port}/{database}"
+        """Connection URL of the owner of all tables, for example `postgresql+asyncpg://…` with `driver`."""
+        return self._url(ADMIN, self.password, database, driver)
+
+    def login_url(self, login: str, database: str, driver: str = "postgresql") -> str:
+        """Connection URL of a login that was admitted: it owns nothing and stands behind the walls."""
+        return self._url(login, self._password_of(login), database, driver)
 
     def create_database(self, name: str) -> None:
         """Create the database when it is not there yet."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             if not connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
-                connection.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(name)))
+                connection.execute(_sql("create database {}", name))
+
+    def admit(self, login: str, database: str) -> None:
+        """Let this login, and no other, connect to the database; the login is made when it is not there yet."""
+        with psycopg.connect(self.url("postgres")) as connection:
+            connection.execute("select pg_advisory_xact_lock(%s)", (LOGIN_LOCK,))  # two would meet in the role's row
+            connection.execute(_sql(MAKE_ROLE, login))
+            connection.execute(_sql(LOGIN, login, psycopg.sql.Literal(self._password_of(login))))
+            for grant in JOIN:
+                connection.execute(_sql(grant, login))
+            connection.execute(_sql("revoke connect on database {} from public", database))
+            connection.execute(_sql("grant connect on database {} to {}", database, login))
 
     def drop_database(self, name: str) -> None:
         """Drop the database and end whoever is still connected to it."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            drop = psycopg.sql.SQL("drop database if exists {} with (force)")
-            connection.execute(drop.format(psycopg.sql.Identifier(name)))
+            connection.execute(_sql("drop database if exists {} with (force)", name))
+
+    def create_groups(self) -> None:
+        """Create the roles that hold what the services may do, when they are not there yet."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            for role in (APP_ROLE, MACHINE_ROLE):
+                connection.execute(_sql(MAKE_ROLE, role))
+
+    def _password_of(self, login: str) -> str:
+        """Made from the one that is kept with the data, so that there is only one secret to keep."""
+        return hmac.new(self.password.encode(), login.encode(), hashlib.sha256).hexdigest()
+
+    def _url(self, role: str, password: str, database: str, driver: str) -> str:
+        return f"{driver}://{role}:{password}@127.0.0.1:{self.port}/{database}"
 
     def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back, everything committed is kept."""
@@ -82,12 +117,19 @@ def start_postgres(folder: Path, port: int | None = None, **settings: str) -> Po
     password = secret.read_text(encoding="utf-8").strip()
     port = port or free_port()
     options = [f"--{name.replace('_', '-')}={value}" for name, value in {**SETTINGS, **settings}.items()]
-    command = [str(_bin("postgres")), "-D", str(data), f"--port={port}", *options]
+    command = [str(program("postgres")), "-D", str(data), f"--port={port}", *options]
     child = Child("PostgreSQL", command, folder / "log.txt", user=user, stop_signal=signal.SIGINT)
     child.start()
     server = Postgres(child, port, password)
     child.wait_until(lambda: _answers(server), seconds=20)
+    server.create_groups()
     return server
+
+
+def _sql(statement: str, *names: str | psycopg.sql.Literal) -> psycopg.sql.Composed:
+    """A statement with names (and a value) put in as SQL wants them."""
+    parts = [psycopg.sql.Identifier(name) if isinstance(name, str) else name for name in names]
+    return psycopg.sql.SQL(statement).format(*parts)
 
 
 def _answers(server: Postgres) -> bool:
@@ -98,7 +140,8 @@ def _answers(server: Postgres) -> bool:
     return True
 
 
-def _bin(name: str) -> Path:
+def program(name: str) -> Path:
+    """One of PostgreSQL's own programs, such as `psql`."""
     return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name
 
 
@@ -109,7 +152,7 @@ def _system_user(folder: Path) -> str | None:
         return None
     ensure_user_exists(SYSTEM_USER)
     ensure_prefix_permissions(folder.resolve())
-    programs = _bin("postgres").parent
+    programs = program("postgres").parent
     ensure_prefix_permissions(programs)
     ensure_folder_permissions(programs, 0o055)
     ensure_folder_permissions(programs.parent / "lib", 0o044)
@@ -123,5 +166,5 @@ def _init(data: Path, secret: Path, user: str | None) -> None:
     if user:
         subprocess.run(["chown", user, str(data), str(secret)], check=True)  # noqa: S607
     options = ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--locale=C.UTF-8", "-U", ADMIN]
-    run = [str(_bin("initdb")), "-D", str(data), *options]
+    run = [str(program("initdb")), "-D", str(data), *options]
     subprocess.run(run, check=True, capture_output=True, user=user, group=user)

@@ -6,6 +6,7 @@ Whatever dies is started again at once; whatever is stopped is stopped in order,
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import time
@@ -27,11 +28,16 @@ from shared.settings import KitSettings
 
 READY_SECONDS = 40.0
 STOP_SECONDS = 5.0
-SERVER_STOP_SECONDS = 2.0
+SERVER_STOP_SECONDS = 4.0  # PostgreSQL writes its last checkpoint; on a slow disk that takes a while
 LOOK_SECONDS = 0.1
 CALM_SECONDS = 30.0
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
-SECRET_NAME = "NOTIFICATIONS_MESSAGE_ID_SECRET"  # noqa: S105 - the name, not the secret
+# Made once and kept with the data: what makes a repeated mail recognisable, signs sessions, and hides identifiers.
+SECRETS = {
+    "NOTIFICATIONS_MESSAGE_ID_SECRET": "secret",
+    "SKOLBRO_SESSION_KEY": "session-key",
+    "SKOLBRO_LOGIN_KEY": "login-key",
+}
 FRUGAL = {"MALLOC_ARENA_MAX": "2"}
 
 
@@ -84,9 +90,11 @@ class Stack:
         self.postgres = start_postgres(self.data / "pg", jit="off")  # a compiler in every connection eats memory
         for name in SERVICES:
             self.postgres.create_database(name)
-            migrate(name, self.database_url(name))
+            self.postgres.admit(name, name)
+            migrate(name, self.owner_url(name))
         databases = {f"{name.upper()}_DATABASE_URL": self.database_url(name) for name in SERVICES}
-        tell(self.data, {**databases, **self._kit_env(self._kit_settings())})
+        owners = {f"{name.upper()}_OWNER_URL": self.owner_url(name) for name in SERVICES}
+        tell(self.data, {**databases, **owners, **self._kit_env(self._kit_settings())})
 
     async def start_services(self, env: Mapping[str, str]) -> None:
         """Create the topics, say again what a forgetful broker lost, and start the services with this environment.
@@ -116,10 +124,17 @@ class Stack:
         forget(self.data)
 
     def database_url(self, name: str, driver: str = "postgresql+psycopg") -> str:
-        """How to reach a service's database."""
+        """How a service reaches its database: as a login that owns nothing and stands behind the walls."""
+        return self._server().login_url(name, name, driver)
+
+    def owner_url(self, name: str, driver: str = "postgresql+psycopg") -> str:
+        """How the owner of a service's tables reaches its database: migrations, and who looks on from outside."""
+        return self._server().url(name, driver)
+
+    def _server(self) -> Postgres:
         if self.postgres is None:
             raise StartFailed("PostgreSQL was not started.")
-        return self.postgres.url(name, driver)
+        return self.postgres
 
     def _kit_settings(self) -> KitSettings:
         if self.broker is None:
@@ -132,13 +147,13 @@ class Stack:
             "SKOLBRO_KAFKA_IDEMPOTENT": str(settings.kafka_idempotent).lower(),
             "SKOLBRO_KAFKA_FETCH_WAIT_MS": str(settings.kafka_fetch_wait_ms),
             "SKOLBRO_PORTAL_URL": f"http://127.0.0.1:{self.ports['portal']}",
-            SECRET_NAME: os.environ.get(SECRET_NAME) or self._secret(),
+            "PORTAL_ELSEWHERE": json.dumps({"/registry": f"http://127.0.0.1:{self.ports['registry']}"}),
+            **{name: os.environ.get(name) or self._secret(file) for name, file in SECRETS.items()},
             **FRUGAL,
         }
 
-    def _secret(self) -> str:
-        """What makes a repeated mail recognisable: made once and kept with the data."""
-        file = self.data / "secret"
+    def _secret(self, name: str) -> str:
+        file = self.data / name
         if not file.exists():
             file.touch(mode=0o600)
             file.write_text(secrets.token_urlsafe(32), encoding="utf-8")

@@ -12,12 +12,13 @@ from services.absence import domain, outgoing, store
 from services.absence.domain import LESSON_OVER, Rules
 from services.absence.notices import Change, follow_up
 from services.absence.tables import kit as tables
-from services.absence.tables import roster
+from services.absence.tables import metadata, roster
 from shared.due.plan import plan
 from shared.events.attendance import AbsenceReported, AttendanceRecorded, LessonPlanned
 from shared.events.envelope import Outgoing, Received
 from shared.events.roster import PersonStated, SchoolStated
 from shared.messaging.reader import Batch, Reader
+from shared.rights.privacy import privacy_reader
 from shared.roster.projection import roster_reader
 from shared.topics import ATTENDANCE, LESSONS
 
@@ -38,6 +39,7 @@ def readers(rules: Rules = DEFAULT) -> list[Reader]:
     return [
         roster_reader(roster, SchoolStated, PersonStated),
         Reader("attendance", (LESSONS, ATTENDANCE), kinds, attendance),
+        privacy_reader("absence", tables, metadata),
     ]
 
 

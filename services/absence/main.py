@@ -17,7 +17,7 @@ def create_app() -> FastAPI:
     """Build the service from its settings; uvicorn calls this."""
     settings = AbsenceSettings()
     rules = settings.rules()
-    roster, attendance = readers(rules)
+    roster, attendance, *others = readers(rules)
     kit = make_kit("absence", tables, KitSettings(), settings)
     # What falls due waits until the corrections that lie in Kafka have been read.
-    return Service(kit, [roster, attendance], due_handlers(rules), gate=attendance.caught_up).app()
+    return Service(kit, [roster, attendance, *others], due_handlers(rules), gate=attendance.caught_up).app()

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, DateTime, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from shared.db.engine import new_metadata
+from shared.db.walls import Wall, walled
 from shared.messaging.tables import kit_tables
 from shared.roster.projection import roster_table
 
@@ -29,7 +30,10 @@ class LessonResult(Base, table=True):
     """The latest result of one pupil in one lesson; the version is the memory of what was seen."""
 
     __tablename__ = "lesson_result"
-    __table_args__ = (Index("ix_lesson_result_unexcused", "pupil_id", "starts_at", postgresql_where=text(UNEXCUSED)),)
+    __table_args__ = (
+        Index("ix_lesson_result_unexcused", "pupil_id", "starts_at", postgresql_where=text(UNEXCUSED)),
+        walled(Wall.SCHOOL),
+    )
 
     pupil_id: UUID = Field(primary_key=True)
     lesson_id: UUID = Field(primary_key=True)
@@ -48,7 +52,7 @@ class AbsenceReport(Base, table=True):
     """What the home has said about a pupil's absence."""
 
     __tablename__ = "absence_report"
-    __table_args__ = (Index("ix_absence_report_pupil", "pupil_id", "starts_at"),)
+    __table_args__ = (Index("ix_absence_report_pupil", "pupil_id", "starts_at"), walled(Wall.MACHINE))
 
     report_id: UUID = Field(primary_key=True)
     version: int = Field(sa_type=BigInteger)
@@ -62,6 +66,7 @@ class Lesson(Base, table=True):
     """A planned lesson."""
 
     __tablename__ = "lesson"
+    __table_args__ = (walled(Wall.SCHOOL),)
 
     lesson_id: UUID = Field(primary_key=True)
     version: int = Field(sa_type=BigInteger)
@@ -75,6 +80,7 @@ class ReportedLesson(Base, table=True):
     """A lesson for which somebody has reported at least one pupil."""
 
     __tablename__ = "reported_lesson"
+    __table_args__ = (walled(Wall.MACHINE),)
 
     lesson_id: UUID = Field(primary_key=True)
 
@@ -83,7 +89,7 @@ class NoticeRow(Base, table=True):
     """A same-day notice."""
 
     __tablename__ = "notice"
-    __table_args__ = (UniqueConstraint("pupil_id", "day", "round"),)
+    __table_args__ = (UniqueConstraint("pupil_id", "day", "round"), walled(Wall.SCHOOL))
 
     notice_id: UUID = Field(primary_key=True)
     pupil_id: UUID

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from services.demo.people import Municipality
+from services.demo.names import slug
+from services.demo.people import Adult, Municipality, world_id
 from services.demo.records import Records, Resource, as_served
-from services.demo.ss12000 import pupil_body
+from services.demo.ss12000 import adult_body, pupil_body
 from services.demo.timetable import Mark
 
 
@@ -95,6 +96,26 @@ class Withdraw:
         """Take the tie away and write the pupil again."""
         stage.whole.withdraw(self.pupil_id, self.adult_id)
         stage.records.put(Resource.PERSONS, [pupil_body(stage.whole, stage.whole.pupils[self.pupil_id])], self.at)
+
+
+@dataclass(frozen=True)
+class Join:
+    """The registry names one more guardian of a pupil. Whether that is right, a person has to say."""
+
+    at: datetime
+    pupil_id: UUID
+
+    def do(self, stage: Stage) -> None:
+        """Write the guardian, and the pupil again with one tie more."""
+        whole = stage.whole
+        pupil = whole.pupils[self.pupil_id]
+        number = 1 + max(adult.number for adult in whole.adults.values())
+        known = whole.adults[pupil.ties[0].adult_id]
+        adult_id = world_id(whole.seed, "adult", "joined", pupil.id)
+        mailbox = f"robin.{slug(known.family)}{number}@hem.example"
+        adult = Adult(adult_id, "Robin", known.family, (mailbox,), known.phone, known.street, number)
+        whole.join(pupil.id, adult)
+        stage.records.put(Resource.PERSONS, [adult_body(adult), pupil_body(whole, pupil)], self.at)
 
 
 @dataclass(frozen=True)

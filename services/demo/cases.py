@@ -56,7 +56,7 @@ def _both(whole: Municipality, pupil: Pupil) -> tuple[Adult, Adult]:
 
 
 def _other(whole: Municipality, first: Adult, number: int) -> Adult:
-    return replace(first, id=world_id(whole.seed, "adult", number), given="Kim", emails=())
+    return replace(first, id=world_id(whole.seed, "adult", number), given="Kim", emails=(), number=number)
 
 
 def _with_address(whole: Municipality, adult: Adult) -> Adult:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -51,9 +52,17 @@ class _Grower:
         self.rng.shuffle(seats)
         children = [pupil for family in self._families(seats) for pupil in family]
         whole = Municipality(self.seed, self.first_day, built, classes, self.employees, self.adults)
+        whole.employees += self._office(whole.owner_id)
         whole.pupils = {pupil.id: pupil for pupil in children}
         assign(whole)
+        _number(whole.pupils.values())
         return whole
+
+    def _office(self, owner_id: UUID) -> Iterator[Employee]:
+        """Who works for all the schools at once."""
+        for given, family, role in names.OFFICE:
+            number = len(self.employees)
+            yield Employee(world_id(self.seed, "employee", number), owner_id, given, family, role, number)
 
     def _school(self, number: int) -> School:
         kind = ("upper", "lower", "primary")[number % 3]
@@ -81,7 +90,8 @@ class _Grower:
     def _employee(self, school: School, role: str) -> Employee:
         given = self.rng.choice(self.rng.choice((names.WOMEN, names.MEN)))
         family = self.rng.choice(names.FAMILIES)
-        employee = Employee(world_id(self.seed, "employee", len(self.employees)), school.id, given, family, role)
+        number = len(self.employees)
+        employee = Employee(world_id(self.seed, "employee", number), school.id, given, family, role, number)
         self.employees.append(employee)
         return employee
 
@@ -121,7 +131,8 @@ class _Grower:
     def _adult(self, given: str, family: str, street: str) -> Adult:
         number = len(self.adults)
         phone = f"070-174 06 {number % DRAMA_NUMBERS + 5:02}"
-        adult = Adult(world_id(self.seed, "adult", number), given, family, self._emails(given, family), phone, street)
+        emails = self._emails(given, family)
+        adult = Adult(world_id(self.seed, "adult", number), given, family, emails, phone, street, number)
         self.adults[adult.id] = adult
         return adult
 
@@ -134,6 +145,14 @@ class _Grower:
 
     def _street(self) -> str:
         return f"{self.rng.choice(names.STREETS)} {self.rng.randint(1, 98)}"
+
+
+def _number(pupils: Iterable[Pupil]) -> None:
+    """Pupils born on the same day get different numbers."""
+    born: Counter[date] = Counter()
+    for pupil in pupils:
+        born[pupil.born] += 1
+        pupil.number = born[pupil.born]
 
 
 def _share(pupils: int, schools: int, number: int) -> int:

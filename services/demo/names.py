@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 MUNICIPALITY = "Brohamns kommun"
+# Who works at its office, with the role in SS 12000's words.
+OFFICE = (("Kerstin", "Ahlgren", "Annan personal"), ("Anders", "Riegels", "Övrig arbetsledning"))
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -147,7 +147,7 @@ class Demo:
     def ledger(self) -> Ledger:
         """The account as it stands."""
         world = self.world
-        url = self.stack.database_url("notifications", "postgresql")
+        url = self.stack.owner_url("notifications", "postgresql")
         played = [adult.id for adult in world.stage.whole.adults.values() if adult.simulated]
         since = world.clock.starts_at - timedelta(hours=6)
         mails = list(world.mailboxes.newest())

@@ -53,7 +53,8 @@ class Script:
         self.lessons = list(lessons_on(self.whole, self.day))
         self.reported_at = {lesson.id: self._report_time(lesson) for lesson in self.lessons}
         free = [p for p in self.whole.with_case(Case.PLAIN) if p.present and p.id not in self.untouchable]
-        minors = [pupil for pupil in free if not pupil.adult_on(self.day)]
+        settled = [pupil for pupil in free if not any(tie.unconfirmed for tie in pupil.ties)]
+        minors = [pupil for pupil in settled if not pupil.adult_on(self.day)]
         self.rng.shuffle(minors)
         self._plain = iter(minors)
 

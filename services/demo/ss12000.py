@@ -40,8 +40,8 @@ def pupil_body(whole: Municipality, pupil: Pupil) -> Body:
         "givenName": pupil.given,
         "familyName": pupil.family,
         "birthDate": pupil.born.isoformat() if says_birth_date else None,
-        # The standard's temporary number: it looks right and can never be a living person's.
-        "civicNo": {"value": f"{pupil.born:%Y%m%d}TF01", "nationality": "SE"},
+        "civicNo": _civic_no(pupil.civic_no),
+        "eduPersonPrincipalNames": [pupil.account],
         "sex": "Okänt",
         "securityMarking": pupil.marking,
         "personStatus": "Aktiv",
@@ -51,13 +51,31 @@ def pupil_body(whole: Municipality, pupil: Pupil) -> Body:
     }
 
 
+def adult_body(adult: Adult) -> Body:
+    """A grown-up in a family."""
+    kinds = ("Privat", "Arbete övrigt")
+    place = {"type": "Folkbokföring", "streetAddress": adult.street, "locality": LOCALITY, "postalCode": "999 01"}
+    return {
+        "id": str(adult.id),
+        "givenName": adult.given,
+        "familyName": adult.family,
+        "civicNo": _civic_no(adult.civic_no),
+        "securityMarking": "Ingen",
+        "personStatus": "Aktiv",
+        # An empty list comes as null from some registries.
+        "emails": [{"value": email, "type": kind} for email, kind in zip(adult.emails, kinds, strict=False)] or None,
+        "phoneNumbers": [{"value": adult.phone, "type": "Hem", "mobile": True}],
+        "addresses": [place],
+    }
+
+
 def activity_id(whole: Municipality, school_class: SchoolClass, subject: str) -> UUID:
     """The id of a subject taught to a class."""
     return world_id(whole.seed, "activity", school_class.id, subject)
 
 
 def _organisations(whole: Municipality) -> Iterator[Body]:
-    owner = str(world_id(whole.seed, "owner"))
+    owner = str(whole.owner_id)
     yield _organisation(owner, names.MUNICIPALITY, "Huvudman", "utbildning@brohamn.example")
     for school in whole.schools:
         unit = _organisation(str(school.id), school.name, "Skolenhet", school.email)
@@ -71,17 +89,8 @@ def _organisation(organisation_id: str, name: str, kind: str, email: str) -> Bod
 def _persons(whole: Municipality) -> Iterator[Body]:
     for pupil in whole.pupils.values():
         yield pupil_body(whole, pupil)
-    for adult in whole.adults.values():
-        yield _adult(adult)
-    for employee in whole.employees:
-        yield {
-            "id": str(employee.id),
-            "givenName": employee.given,
-            "familyName": employee.family,
-            "securityMarking": "Ingen",
-            "personStatus": "Aktiv",
-            "emails": [{"value": f"{employee.id.hex[:8]}@skolan.example", "type": "Skola personal"}],
-        }
+    yield from map(adult_body, whole.adults.values())
+    yield from map(_employee, whole.employees)
 
 
 def _responsibles(whole: Municipality, pupil: Pupil) -> Iterator[Body]:
@@ -94,20 +103,21 @@ def _responsibles(whole: Municipality, pupil: Pupil) -> Iterator[Body]:
         yield {"person": reference, "relationType": tie.relation.value, **known}
 
 
-def _adult(adult: Adult) -> Body:
-    kinds = ("Privat", "Arbete övrigt")
-    place = {"type": "Folkbokföring", "streetAddress": adult.street, "locality": LOCALITY, "postalCode": "999 01"}
+def _employee(employee: Employee) -> Body:
     return {
-        "id": str(adult.id),
-        "givenName": adult.given,
-        "familyName": adult.family,
+        "id": str(employee.id),
+        "givenName": employee.given,
+        "familyName": employee.family,
+        "civicNo": _civic_no(employee.civic_no),
+        "eduPersonPrincipalNames": [employee.account],
         "securityMarking": "Ingen",
         "personStatus": "Aktiv",
-        # An empty list comes as null from some registries.
-        "emails": [{"value": email, "type": kind} for email, kind in zip(adult.emails, kinds, strict=False)] or None,
-        "phoneNumbers": [{"value": adult.phone, "type": "Hem", "mobile": True}],
-        "addresses": [place],
+        "emails": [{"value": f"{employee.id.hex[:8]}@skolan.example", "type": "Skola personal"}],
     }
+
+
+def _civic_no(value: str) -> Body:
+    return {"value": value, "nationality": "SE"}
 
 
 def _groups(whole: Municipality) -> Iterator[Body]:

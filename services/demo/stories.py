@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import time, timedelta
 from uuid import uuid5
 
-from services.demo.actions import Remove, Report, TakeBack, Withdraw
+from services.demo.actions import Join, Remove, Report, TakeBack, Withdraw
 from services.demo.people import WORLD, Case, Pupil
 from services.demo.script import Script
-from services.demo.timetable import LESSON_MINUTES, Mark
+from services.demo.timetable import LESSON_MINUTES, Mark, local
 
 BEFORE_GRACE_ENDS = (2, 5)  # minutes after the teacher's report
 LONG_AFTER_THE_NOTICE = (150, 165)
+JOINS_AT = time(8, 40)
 STALE_PERIOD = 3
 SPARED_PERIOD = 4  # the lessons nobody reports and those that are cancelled are in this one
 OFTEN_MISSED = ((1,), (1, 2), (2, 3), (3,), (5,), (3, 4, 5), (1, 2, 3, 4, 5), (1, 2, 3, 4, 5))
@@ -144,6 +145,7 @@ def tell(script: Script) -> None:
     _truants(script)
     _strangers(script)
     _silent_lessons(script)
+    _one_more_guardian(script)
 
 
 def _tell_often(script: Script, story: Story, times: int, guardians: int) -> None:
@@ -166,6 +168,14 @@ def _strangers(script: Script) -> None:
         stranger = uuid5(WORLD, f"stranger {number}")
         script.first_marks[lesson.id, stranger] = Mark(lesson, stranger, invalid=LESSON_MINUTES)
         script.held += 1
+
+
+def _one_more_guardian(script: Script) -> None:
+    """The registry names a second guardian of a pupil who is at school all day: that waits for a person."""
+    while pupil := script.plain_pupil():
+        if len(pupil.ties) == 1:
+            script.actions.append(Join(local(script.day, JOINS_AT), pupil.id))
+            return
 
 
 def _silent_lessons(script: Script) -> None:

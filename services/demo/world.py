@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from deploy.embedded.process import free_port
+from services.demo import names
 from services.demo.actions import Stage
 from services.demo.catcher import Mailboxes, listen
 from services.demo.day import Plan, plan_day, prepare, replay
@@ -118,6 +119,7 @@ class World:
             "client_id": self.tokens.client_id,
             "client_secret": self.tokens.client_secret,
             "webhook_url": f"http://127.0.0.1:{registry_port}/webhook/{SOURCE_NAME}",
+            "municipality": names.MUNICIPALITY,
             "zone": "Europe/Stockholm",
             "language": "sv",
             "poll_seconds": POLL_SECONDS * self.clock.speed,

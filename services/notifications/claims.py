@@ -18,7 +18,6 @@ from services.notifications.channels.protocol import Channel
 from services.notifications.domain.addresses import fingerprint, rehearsal
 from services.notifications.domain.models import Delivery, Request
 from services.notifications.domain.planning import Candidate, Plan, plan
-from services.notifications.languages import choose
 from services.notifications.messages import Letter
 from services.notifications.outgoing import said
 from services.notifications.owner import Owner
@@ -28,6 +27,7 @@ from shared.db.engine import is_passing
 from shared.events.roster import SchoolStated
 from shared.ids import new_id
 from shared.kit import Kit
+from shared.languages import choose
 from shared.messaging.outbox import say
 from shared.observe.logging import get_logger
 
@@ -134,9 +134,10 @@ def letter_for(request: Request, candidate: Candidate, school: SchoolStated | No
     """Which letter somebody gets. A neutral one never sees the school's name, so it cannot show it."""
     return Letter(
         kind=request.kind,
-        language=choose(candidate.language, school.language if school else None),
+        language=choose(*candidate.languages, school.language if school else None),
         school="" if school is None or candidate.neutral else school.name,
         neutral=candidate.neutral,
         day=request.day,
         count=request.lesson_count,
+        consented=candidate.consented,
     )

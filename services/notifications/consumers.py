@@ -1,4 +1,7 @@
-"""What the notifications service reads: requests to tell somebody, and its own copy of the roster."""
+"""What the notifications service reads: requests to tell somebody, and its own copy of the roster.
+
+With the roster it keeps what people decide for themselves: how they want to be told, and whom else they let know.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,26 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifications.domain.models import ABOUT_A_PUPIL
 from services.notifications.errors import IncompleteRequest
 from services.notifications.store import keep_requests
-from services.notifications.tables import roster
+from services.notifications.tables import kit as tables
+from services.notifications.tables import metadata, roster
 from shared.events.envelope import Outgoing
 from shared.events.notify import NotificationKind, NotificationRequested
+from shared.events.people import ConsentStated, PreferencesStated
 from shared.events.roster import ContactStated, GuardianshipsStated, PersonStated, SchoolStated
 from shared.messaging.reader import Batch, Reader
+from shared.rights.privacy import privacy_reader
 from shared.roster.projection import roster_reader
 from shared.topics import NOTIFY_URGENT
+
+ROSTER = (SchoolStated, PersonStated, ContactStated, GuardianshipsStated, PreferencesStated, ConsentStated)
 
 
 def readers() -> list[Reader]:
     """The readers of this service: first the roster that recipients are worked out from, then what is asked for."""
     return [
-        roster_reader(roster, SchoolStated, PersonStated, ContactStated, GuardianshipsStated),
+        roster_reader(roster, *ROSTER),
         Reader("urgent", [NOTIFY_URGENT], [NotificationRequested], _keep),
+        privacy_reader("notifications", tables, metadata),
     ]
 
 

@@ -17,9 +17,9 @@ from shared.settings import KitSettings
 
 def make_service(kit: Kit, settings: NotificationsSettings) -> Service:
     """The readers, and a sender that waits until the roster is up to date."""
-    people, urgent = readers()
+    people, *others = readers()
     sender = Sender(kit, settings, EmailChannel(settings), SimulatedChannel(kit.clock), gate=people.caught_up)
-    return Service(kit, [people, urgent], tasks=[sender.run])
+    return Service(kit, [people, *others], tasks=[sender.run])
 
 
 def create_app() -> FastAPI:

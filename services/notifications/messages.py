@@ -14,10 +14,11 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from services.notifications.domain.addresses import message_id
-from services.notifications.languages import LANGUAGES, Language, translations, written_day
+from services.notifications.languages import translations
 from services.notifications.mime import BOUNDARY, alternatives, headers, mailbox, one_line, unstructured
 from services.notifications.settings import NotificationsSettings
 from shared.events.notify import NotificationKind
+from shared.languages import LANGUAGES, Language, written_day
 
 TEMPLATES = Path(__file__).parent / "templates"
 HERE = "\x00"  # stands for the notification's id; no name can hold it (shared.events.envelope.Line)
@@ -25,7 +26,10 @@ HERE = "\x00"  # stands for the notification's id; no name can hold it (shared.e
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What decides a letter's wording. A neutral one names no school and no place."""
+    """What decides a letter's wording. A neutral one names no school and no place.
+
+    `consented`: whoever gets it has no right of their own, but those who decide have agreed.
+    """
 
     kind: NotificationKind
     language: Language
@@ -33,6 +37,7 @@ class Letter:
     neutral: bool
     day: date
     count: int
+    consented: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Composer:
             "neutral": letter.neutral,
             "day": written_day(letter.day, letter.language),
             "count": letter.count,
+            "consented": letter.consented,
             "language": letter.language.tag,
             "link": self.link,
         }

@@ -48,6 +48,7 @@ def _moved(step: Step, now: datetime) -> list[Outgoing]:
                 day=request.day,
                 at=now,
                 evidence_id=request.notification_id,
+                reason=step.state.reason if status is DutyStatus.UNREACHABLE else None,
             ),
             continued(request.traceparent),
         )
@@ -67,6 +68,7 @@ def _settled(step: Step, now: datetime) -> list[Outgoing]:
                 kind=request.kind,
                 status=delivery.status,
                 at=now,
+                why=delivery.why,
             ),
             continued(request.traceparent),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,14 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications import store
 from services.notifications.domain.addresses import fingerprint, usable
-from services.notifications.domain.models import ABOUT_A_PUPIL, Because, CallReason, Delivery, Request
+from services.notifications.domain.models import ABOUT_A_PUPIL, UNHURRIED, Because, CallReason, Delivery, Request
 from services.notifications.domain.planning import Candidate, Situation, delivery_id, last_call
+from services.notifications.domain.quiet import next_allowed
 from services.notifications.tables import roster
 from shared.clock import local_date
 from shared.events.notify import NotificationKind
+from shared.events.people import PreferencesStated
 from shared.events.roster import ContactStated, SchoolStated
 from shared.observe.logging import get_logger
-from shared.roster.access import Family, Verdict, Why, families
+from shared.roster.access import Family, Verdict, Why, families, oneself
 from shared.roster.projection import known
 
 DEFAULT_ZONE = "Europe/Stockholm"
@@ -28,6 +30,7 @@ WHY_NOBODY = {
     Why.AGE_UNKNOWN: CallReason.AGE_UNKNOWN,
     Why.PUPIL_GONE: CallReason.PUPIL_GONE,
 }
+BY_CONSENT = frozenset({Why.PUPIL_AGREED, Why.GUARDIANS_AGREED})
 log = get_logger()
 
 
@@ -35,9 +38,12 @@ log = get_logger()
 class Known:
     """What the database says about a batch of requests, fetched in a few statements for all of them."""
 
+    now: datetime
     schools: Mapping[UUID, SchoolStated]
     families: Mapping[UUID, Family]
+    judged: Mapping[UUID, Sequence[Verdict]]
     contacts: Mapping[UUID, ContactStated]
+    preferences: Mapping[UUID, PreferencesStated]
     deliveries: Mapping[UUID, Sequence[Delivery]]
     refused: frozenset[tuple[UUID, str]]
 
@@ -61,7 +67,7 @@ class Recipients:
         family = found.families.get(request.pupil_id) if request.pupil_id else None
         noticed = frozenset(_noticed(request, found))
         if request.kind in ABOUT_A_PUPIL:
-            candidates = self._guardians(request, family, school, found)
+            candidates = self._people(request, family, school, found)
             complete = _is_complete(family, school, candidates, found)
         else:
             candidates = self._school(request, school, found)
@@ -70,33 +76,38 @@ class Recipients:
             request=request,
             candidates=candidates,
             deliveries=found.deliveries.get(request.notification_id, ()),
-            last_call=last_call(request.requested_at, zone_of(school)),
+            last_call=last_call(request.requested_at, zone_of(school), request.kind in UNHURRIED),
             complete=complete or (request.kind is NotificationKind.ABSENCE_RETRACTION and not noticed),
             noticed=noticed,
             nobody=_nobody(family),
         )
 
-    def _guardians(
+    def _people(
         self, request: Request, family: Family | None, school: SchoolStated | None, found: Known
     ) -> list[Candidate]:
-        """Everyone with a tie, told or not, each with the verdict's reason."""
+        """Everyone who was judged, told or not, each with the verdict's reason."""
         if family is None:
             return []
-        return [self._guardian(request, family, verdict, school, found) for verdict in family.verdicts]
+        judged = found.judged[request.notification_id]
+        return [self._person(request, family, one, school, found) for one in judged]
 
-    def _guardian(
-        self, request: Request, family: Family, verdict: Verdict, school: SchoolStated | None, found: Known
+    def _person(
+        self, request: Request, family: Family, one: Verdict, school: SchoolStated | None, found: Known
     ) -> Candidate:
-        contact = found.contacts.get(verdict.guardian_id)
-        mine = delivery_id(request.notification_id, verdict.guardian_id)
+        contact, preferences = found.contacts.get(one.guardian_id), found.preferences.get(one.guardian_id)
+        mine = delivery_id(request.notification_id, one.guardian_id)
+        unhurried = preferences if request.kind in UNHURRIED else None
         return Candidate(
             delivery_id=mine,
-            person_id=verdict.guardian_id,
-            allowed=verdict.allowed,
-            why=verdict.why,
+            person_id=one.guardian_id,
+            allowed=one.allowed,
+            why=one.why,
             addresses=self._addresses(mine, contact.emails if contact else (), found),
-            language=contact.language if contact else None,
-            neutral=school is None or family.protected(verdict.guardian_id),
+            languages=_languages(preferences, contact),
+            neutral=school is None or family.protected(one.guardian_id),
+            consented=one.why in BY_CONSENT,
+            wants_mail=unhurried is None or unhurried.email,
+            not_before=_not_before(unhurried, school, found.now),
         )
 
     def _school(self, request: Request, school: SchoolStated | None, found: Known) -> list[Candidate]:
@@ -131,16 +142,42 @@ async def _look_up(session: AsyncSession, requests: Sequence[Request], now: date
     schools = await known(session, roster, SchoolStated, {request.school_id for request in requests})
     days = {r.pupil_id: local_date(now, zone_of(schools.get(r.school_id))) for r in requests if r.pupil_id}
     found = await families(session, roster, days, days)
-    allowed = {guardian for family in found.values() for guardian in family.to_tell()}
+    judged = {r.notification_id: _judged(r, found.get(r.pupil_id), days) for r in requests if r.pupil_id}
+    allowed = {one.guardian_id for everyone in judged.values() for one in everyone if one.allowed}
     mine = {request.notification_id for request in requests}
     about = {request.about_id for request in requests if request.about_id}
     return Known(
+        now=now,
         schools=schools,
         families=found,
+        judged=judged,
         contacts=await known(session, roster, ContactStated, allowed),
+        preferences=await known(session, roster, PreferencesStated, allowed),
         deliveries=await store.deliveries_of(session, mine | about),
         refused=frozenset(await store.refused(session, mine)),
     )
+
+
+def _judged(request: Request, family: Family | None, days: Mapping[UUID, date]) -> Sequence[Verdict]:
+    """The verdicts that count for this request: the pupil's own, or those of everyone who may know about the pupil."""
+    if family is None:
+        return []
+    if request.kind is NotificationKind.RIGHTS_ASKED:
+        return [oneself(family.pupil, days[family.pupil.person_id])]
+    return family.verdicts
+
+
+def _languages(preferences: PreferencesStated | None, contact: ContactStated | None) -> tuple[str, ...]:
+    """The languages somebody wants: first the one they chose, then the one the registry gives."""
+    chosen = preferences.language if preferences else None
+    return tuple(tag for tag in (chosen, contact.language if contact else None) if tag)
+
+
+def _not_before(preferences: PreferencesStated | None, school: SchoolStated | None, now: datetime) -> datetime | None:
+    """When somebody's quiet hours are over, by the clock where the school is."""
+    if preferences is None:
+        return None
+    return next_allowed(now, zone_of(school), preferences.quiet_from, preferences.quiet_to)
 
 
 def _noticed(request: Request, found: Known) -> set[UUID]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, Table, Text, Uuid, text
 
 from shared.db.engine import new_metadata
+from shared.db.walls import Wall, walled
 from shared.messaging.tables import Instant, kit_tables
 from shared.roster.projection import roster_table
 
@@ -36,6 +37,7 @@ notification = Table(
     ),
     Index("ix_notification_about_id", "about_id", postgresql_where=text("about_id is not null")),
     Index("ix_notification_pupil_day", "pupil_id", "day"),
+    **walled(Wall.SCHOOL),
 )
 
 delivery = Table(
@@ -51,6 +53,7 @@ delivery = Table(
     Column("retry_at", Instant, comment="null when in flight or settled"),
     Column("moved_at", Instant, nullable=False),
     Index("ix_delivery_person_id", "person_id"),
+    **walled(Wall.PARENT, "notification.notification_id"),
 )
 
 attempt = Table(
@@ -68,6 +71,7 @@ attempt = Table(
     Column("outcome", Text, comment="domain.replies.Outcome"),
     Column("reply_code", Integer),
     Index("ix_attempt_unfinished", "owner", postgresql_where=text("finished_at is null")),
+    **walled(Wall.PARENT, "delivery.delivery_id"),
 )
 
 call_list = Table(
@@ -81,4 +85,5 @@ call_list = Table(
     Column("added_at", Instant, nullable=False),
     Column("withdrawn_at", Instant, comment="the school corrected itself: nobody needs to be called"),
     Index("ix_call_list_school_day", "school_id", "day"),
+    **walled(Wall.SCHOOL),
 )

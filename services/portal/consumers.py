@@ -1,4 +1,4 @@
-"""What the portal reads: duties, the school day as it happens, and what became of messages."""
+"""What the portal reads: the roster, duties, the school day as it happens, and what became of messages."""
 
 from __future__ import annotations
 
@@ -6,36 +6,76 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.portal import store
-from services.portal.tables import roster
+from services.portal.store import audit, day, ledger, operations, privacy
+from services.portal.tables import kit as tables
+from services.portal.tables import metadata, roster
 from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
 from shared.events.attendance import LessonPlanned
 from shared.events.duties import DutyMoved
 from shared.events.envelope import Outgoing
 from shared.events.notify import DeliverySettled
-from shared.events.roster import SchoolStated
+from shared.events.operations import HealthReported
+from shared.events.people import ConsentStated
+from shared.events.privacy import PrivacyAnswered, PupilLookedAt
+from shared.events.roster import (
+    ContactStated,
+    GroupStated,
+    GuardianshipsStated,
+    LoginStated,
+    PersonStated,
+    SchoolStated,
+    StaffStated,
+    SubjectStated,
+)
 from shared.messaging.reader import Batch, Reader
+from shared.rights.privacy import privacy_reader
 from shared.roster.projection import roster_reader
-from shared.topics import ABSENCES, DELIVERIES, DUTIES, LESSONS
+from shared.topics import ABSENCES, DELIVERIES, DUTIES, LESSONS, LOOKS, OPERATIONS, PRIVACY_ANSWERS
+
+ROSTER = (
+    SchoolStated,
+    PersonStated,
+    ContactStated,
+    GuardianshipsStated,
+    GroupStated,
+    StaffStated,
+    SubjectStated,
+    LoginStated,
+    ConsentStated,
+)
 
 
 def readers(zone: str = "Europe/Stockholm") -> list[Reader]:
     """The readers of this service."""
 
     async def the_day(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
-        await store.write_lessons(session, [r.event for r in batch.of(LessonPlanned)], zone)
-        await store.mark_lessons(session, "reported", {r.event.lesson_id for r in batch.of(LessonReported)})
-        await store.mark_lessons(session, "alerted", {r.event.lesson_id for r in batch.of(LessonUnreported)})
-        await store.write_absences(session, [r.event for r in batch.of(AbsenceNoticed)])
+        await day.write_lessons(session, [r.event for r in batch.of(LessonPlanned)], zone)
+        await day.mark_lessons(session, "reported", {r.event.lesson_id for r in batch.of(LessonReported)})
+        await day.mark_lessons(session, "alerted", {r.event.lesson_id for r in batch.of(LessonUnreported)})
+        await day.write_absences(session, [r.event for r in batch.of(AbsenceNoticed)])
         return []
 
-    async def ledger(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
-        await store.write_duties(session, [r.event for r in batch.of(DutyMoved)])
-        await store.write_deliveries(session, [r.event for r in batch.of(DeliverySettled)])
+    async def duties(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
+        await ledger.write_duties(session, [r.event for r in batch.of(DutyMoved)], zone)
+        await ledger.write_deliveries(session, [r.event for r in batch.of(DeliverySettled)])
         return []
 
     return [
-        roster_reader(roster, SchoolStated),
+        roster_reader(roster, *ROSTER),
         Reader("day", (LESSONS, ABSENCES), (LessonPlanned, LessonReported, LessonUnreported, AbsenceNoticed), the_day),
-        Reader("ledger", (DUTIES, DELIVERIES), (DutyMoved, DeliverySettled), ledger),
+        Reader("ledger", (DUTIES, DELIVERIES), (DutyMoved, DeliverySettled), duties),
+        Reader("operations", [OPERATIONS], [HealthReported], _operations),
+        Reader("rights", (PRIVACY_ANSWERS, LOOKS), (PrivacyAnswered, PupilLookedAt), _rights),
+        privacy_reader("portal", tables, metadata, privacy.PortalPart(), keeps=privacy.KEEPS),
     ]
+
+
+async def _operations(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
+    await operations.write_health(session, [r.event for r in batch.of(HealthReported)])
+    return []
+
+
+async def _rights(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
+    await audit.note_elsewhere(session, [r.event for r in batch.of(PupilLookedAt)])
+    await privacy.keep_answers(session, [r.event for r in batch.of(PrivacyAnswered)])
+    return []

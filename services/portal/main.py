@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import FastAPI
 
+from services.portal.audit import Sealer
 from services.portal.consumers import readers
+from services.portal.jobs import begin_nights, due_handlers
 from services.portal.settings import PortalSettings
 from services.portal.tables import kit as tables
-from services.portal.web.routes import STATIC, LivePage, closed_routes, live_routes
-from shared.kit import make_kit
+from services.portal.web.front import add_front
+from shared.kit import Kit, make_kit
 from shared.service import Service
 from shared.settings import KitSettings
-from shared.web.pages import add_pages
 
 
 def create_app() -> FastAPI:
     """Build the service from its settings; uvicorn calls this."""
-    settings, shared = PortalSettings(), KitSettings()
-    kit = make_kit("portal", tables, shared, settings)
-    app = Service(kit, readers(settings.zone)).app()
-    add_pages(app, STATIC)
-    shows = shared.demo and shared.host == "127.0.0.1"
-    app.include_router(live_routes(LivePage(kit, settings)) if shows else closed_routes())
+    settings = PortalSettings()
+    return app_on(make_kit("portal", tables, KitSettings(), settings), settings)
+
+
+def app_on(kit: Kit, settings: PortalSettings) -> FastAPI:
+    """The service in this engine room."""
+    app = Service(
+        kit, readers(settings.zone), due_handlers(), tasks=[Sealer(kit).run, partial(begin_nights, kit)]
+    ).app()
+    add_front(app, kit, settings)
     return app

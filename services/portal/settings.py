@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
 
+from pydantic import Field, model_validator
+
+from services.portal.login.provider import Provider
 from shared.settings import ServiceSettings, settings_config
 
 
@@ -14,3 +17,15 @@ class PortalSettings(ServiceSettings):
 
     zone: str = Field("Europe/Stockholm", description="Time zone of the live page and of schools not known yet")
     mail_url: str | None = Field(None, description="Where the demo shows the mails it caught")
+    providers: tuple[Provider, ...] = Field((), description="Ways to log in, as a JSON list (docs/login.md)")
+    elsewhere: dict[str, str] = Field(
+        {}, description="Where paths of other services live when one host does not serve them all: path prefix to URL"
+    )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        """Raises ValueError when two providers share a name: their addresses would be the same."""
+        names = [provider.name for provider in self.providers]
+        if len(set(names)) != len(names):
+            raise ValueError("Two providers have the same name.")
+        return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from services.registry.decisions import Decided, Decisions
 from services.registry.domain.asking import COMPARED_WHOLE, window_of
 from services.registry.domain.kinds import Resource
 from services.registry.domain.report import Run, RunKind
@@ -23,24 +25,32 @@ from services.registry.errors import PageUnreadable
 from services.registry.feeds import attendance_csv, folder
 from services.registry.importer import Importer, batches, rows_of
 from services.registry.settings import RegistrySettings, Source
-from services.registry.store import held, runs
+from services.registry.store import held, quarantine, runs
 from services.registry.store.held import Held
+from services.registry.store.quarantine import Entry
 from services.registry.sync import compare
 from services.registry.tables import kit as tables
 from shared.db.engine import is_passing
 from shared.errors import SkolbroError
-from shared.events.roster import Marking
 from shared.kit import make_kit
 from shared.observe.logging import configure_logging
 from shared.settings import KitSettings
 
 COUNTS = ("read", "new", "changed", "unchanged", "held", "erased")
 REASONS_SHOWN = 20
+ENTRIES_SHOWN = 50
+WAITS = "{decisions} changes would let more people know about a pupil and wait: see `skolbro import quarantine`."
 NO_DATABASE = (
     "The registry's database does not answer ({fault}). Start it or check REGISTRY_DATABASE_URL, and try again."
 )
 FileArgument = Annotated[Path, typer.Argument(help="The file", show_default=False)]
 SourceOption = Annotated[str, typer.Option("--source", help="The source it counts as")]
+
+EntriesArgument = Annotated[list[UUID], typer.Argument(help="Ids from `skolbro import quarantine`", show_default=False)]
+ByOption = Annotated[str, typer.Option("--by", help="Who has decided", prompt="Who has decided")]
+NoteOption = Annotated[str | None, typer.Option("--note", help="Why")]
+Work = Callable[[Importer, RegistrySettings, Console], Awaitable[None]]
+Decide = Callable[[Decisions, list[UUID], str, str | None], Awaitable[Decided]]
 
 import_app = typer.Typer(no_args_is_help=True, help="Bring in what registries export, and see what became of it.")
 
@@ -92,31 +102,57 @@ def report(
             latest = await runs.last_runs(session, limit)
             waiting = await held.listed(session, limit)
             how_many = sum((await held.count(session)).values())
+            decisions = await quarantine.count(session)
         out.print(_runs_table(latest))
         _print_held(out, waiting, how_many)
+        _print_decisions(out, decisions)
 
     _run(work)
 
 
-@import_app.command("release-marking")
-def release_marking(
-    person: Annotated[UUID, typer.Argument(help="The person's id", show_default=False)],
-    to: Annotated[Marking, typer.Option(help="The marking that has been decided on")] = Marking.NONE,
+@import_app.command("quarantine")
+def quarantined(
+    limit: Annotated[int, typer.Option(help="How many entries to show")] = ENTRIES_SHOWN,
 ) -> None:
-    """Let a person's protected identity be milder than it was: an import alone may never do that."""
+    """Show what a registry states that would let more people know about a pupil, and waits for a person."""
 
     async def work(importer: Importer, _: RegistrySettings, out: Console) -> None:
-        if not await importer.release_marking(person, to):
-            raise SkolbroError(f"No person {person} is kept here. Nothing was changed.")
-        out.print(f"The marking of {person} is now {to.value}.")
+        async with importer.kit.sessions() as session:
+            shown = await quarantine.listed(session, limit)
+            how_many = await quarantine.count(session)
+        out.print(_quarantine_table(shown, how_many) if shown else "Nothing waits for a decision.")
 
     _run(work)
+
+
+@import_app.command("release")
+def release(ids: EntriesArgument, by: ByOption, note: NoteOption = None) -> None:
+    """Let entries of the quarantine through, exactly as the registry states them now."""
+    _run(_deciding(Decisions.release, ids, by, note, "released"))
+
+
+@import_app.command("refuse")
+def refuse(ids: EntriesArgument, by: ByOption, note: NoteOption = None) -> None:
+    """Keep entries of the quarantine out for as long as the registry states the same."""
+    _run(_deciding(Decisions.refuse, ids, by, note, "refused"))
+
+
+def _deciding(decide: Decide, ids: list[UUID], by: str, note: str | None, done: str) -> Work:
+    async def work(importer: Importer, _: RegistrySettings, out: Console) -> None:
+        decided = await decide(Decisions(importer.kit), ids, by, note)
+        for entry in decided.done:
+            out.print(f"{entry.id} is {done}.")
+        if decided.gone:
+            gone = ", ".join(str(one) for one in decided.gone)
+            raise SkolbroError(f"Nothing waits any more under {gone}. `skolbro import quarantine` shows what does.")
+
+    return work
 
 
 async def import_folder(importer: Importer, source: Source, directory: Path, complete: bool) -> Run:
     """Import a folder of pages; with `complete`, erase what whole lists lack. Raises FileUnusable."""
     run = Run(source.name, RunKind.FOLDER, importer.kit.clock.now())
-    origin = importer.origin(source.name, source.zone, source.language)
+    origin = importer.origin(source)
     seen: dict[Resource, list[Row]] = {}
     unread = {
         file.resource for file in folder.files(directory) if not await _import_file(importer, origin, file, run, seen)
@@ -131,7 +167,7 @@ async def import_folder(importer: Importer, source: Source, directory: Path, com
 async def import_attendance(importer: Importer, source: Source, file: Path, advance: Callable[[int], None]) -> Run:
     """Import a plain file of lesson results; `advance` hears of the bytes done. Raises FileUnusable."""
     run = Run(source.name, RunKind.ATTENDANCE_FILE, importer.kit.clock.now())
-    origin = importer.origin(source.name, source.zone, source.language)
+    origin = importer.origin(source)
     for batch in batches(attendance_csv.read_lines(file, origin.today)):
         run.count(await importer.take(origin, [row for row, _ in batch]))
         advance(sum(size for _, size in batch))
@@ -172,7 +208,9 @@ async def _tell(importer: Importer, run: Run, out: Console) -> None:
     async with importer.kit.sessions() as session:
         waiting = await held.listed(session, REASONS_SHOWN, run.source)
         how_many = sum((await held.count(session, run.source)).values())
+        decisions = await quarantine.count(session, source=run.source)
     _print_held(out, waiting, how_many)
+    _print_decisions(out, decisions)
 
 
 def _counts_table(run: Run) -> Table:
@@ -200,6 +238,21 @@ def _print_held(out: Console, waiting: Iterable[Held], how_many: int) -> None:
     out.print(table)
 
 
+def _print_decisions(out: Console, decisions: int) -> None:
+    if decisions:
+        out.print(WAITS.format(decisions=decisions))
+
+
+def _quarantine_table(shown: Iterable[Entry], how_many: int) -> Table:
+    table = Table("id", "state", "what", "pupil", "person", "before", "after", "source", "since")
+    table.title = f"{how_many} wait for a decision"
+    for one in shown:
+        texts = [json.dumps(side, ensure_ascii=False) for side in (one.before, one.after)]
+        ids = [str(one.pupil_id or ""), str(one.person_id)]
+        table.add_row(str(one.id), one.state, one.what, *ids, *texts, one.source, f"{one.first_seen:%Y-%m-%d %H:%M}")
+    return table
+
+
 @asynccontextmanager
 async def _importer(settings: RegistrySettings) -> AsyncIterator[Importer]:
     """An importer on the service's database; Kafka is not needed, the running service's relay publishes."""
@@ -211,7 +264,7 @@ async def _importer(settings: RegistrySettings) -> AsyncIterator[Importer]:
         await kit.close()
 
 
-def _run(work: Callable[[Importer, RegistrySettings, Console], Awaitable[None]]) -> None:
+def _run(work: Work) -> None:
     """Do the work; an error we know ends the command with its sentence and status 1."""
 
     async def whole() -> None:

@@ -17,18 +17,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry import outgoing
 from services.registry.domain.kinds import KINDS, Kind, Resource
-from services.registry.domain.ledger import Ledger, Outcome, Record, erased, released
+from services.registry.domain.ledger import Ledger, Outcome
 from services.registry.domain.reading import Parsed, needs, parse, translate
+from services.registry.domain.record import Record, erased
 from services.registry.domain.report import Fate, Run
-from services.registry.domain.ss12000 import Row, row_of
-from services.registry.domain.statements import Known, Reading
+from services.registry.domain.ss12000 import Row, logins_of, row_of
+from services.registry.domain.statements import Key, Known, Reading
 from services.registry.domain.values import Origin
-from services.registry.store import held, records, runs
+from services.registry.settings import Source
+from services.registry.store import forgotten, held, quarantine, records, runs
 from shared.clock import local_date
 from shared.db.engine import is_passing
 from shared.errors import Permanent
 from shared.events.envelope import Outgoing
-from shared.events.roster import Marking
 from shared.kit import Kit
 from shared.messaging.outbox import say
 from shared.observe import metrics
@@ -47,9 +48,11 @@ class Importer:
     kit: Kit
     sources: frozenset[str]
 
-    def origin(self, source: str, zone: str, language: str) -> Origin:
+    def origin(self, source: Source) -> Origin:
         """Where rows come from, with today's date there."""
-        return Origin(source, zone, language, local_date(self.kit.clock.now(), zone))
+        today, key = local_date(self.kit.clock.now(), source.zone), self.kit.settings.login_key
+        secret = key.get_secret_value().encode() if key else b""
+        return Origin(source.name, source.zone, source.language, today, source.tenant_id, secret)
 
     async def take(
         self, origin: Origin, rows: Iterable[Row], full_since: datetime | None = None, retry: bool = False
@@ -60,6 +63,8 @@ class Importer:
         claims. Raises the database's error when it is away; batches before that are kept.
         """
         fates: list[Fate] = []
+        async with self.kit.sessions() as session:
+            await forgotten.check(session, self.kit.settings)
         for batch in batches(rows):
             fates += await self._surely(origin, batch, full_since, retry)
         for fate in fates:
@@ -99,25 +104,14 @@ class Importer:
         async with self.kit.sessions.begin() as session:
             await held.let_go(session, source, [(held.PAGE, ref)])
 
-    async def release_marking(self, person_id: UUID, marking: Marking) -> bool:
-        """Let a person's marking be what somebody has decided it is; False when the person is not known."""
+    async def finish(self, run: Run) -> None:
+        """Note that there was a run, and what it did when it did something."""
         now = self.kit.clock.now()
         async with self.kit.sessions.begin() as session:
-            await records.one_writer(session)
-            stored = await records.stored(session, [(Kind.PERSON, person_id)])
-            before = stored.get((Kind.PERSON, person_id))
-            if before is None or before.erased_at is not None:
-                return False
-            await self._keep(session, [after := released(before, marking, now)], outgoing.stated([after]), now)
-        self.kit.outbox_written.set()
-        return True
-
-    async def finish(self, run: Run) -> None:
-        """Note what a run did, when it did something."""
-        if run.did_something():
-            log.info("run", source=run.source, kind=run.kind.value, counts=run.counts(), errors=len(run.errors))
-            async with self.kit.sessions.begin() as session:
-                await runs.add_run(session, run, self.kit.clock.now())
+            await runs.note_turn(session, run, now)
+            if run.did_something():
+                log.info("run", source=run.source, kind=run.kind.value, counts=run.counts(), errors=len(run.errors))
+                await runs.add_run(session, run, now)
 
     async def _surely(
         self, origin: Origin, rows: Sequence[Row], full_since: datetime | None, retry: bool
@@ -141,20 +135,17 @@ class Importer:
         now = self.kit.clock.now()
         async with self.kit.sessions.begin() as session:
             await records.one_writer(session)
-            known = await records.known(session, needs(parsed))
-            readings = [_read(one, origin, known) for one in parsed]
-            keys = [stated.key for reading, _ in readings for stated in reading.stated]
-            ledger = Ledger(
-                origin.source,
-                now,
-                await records.stored(session, keys),
-                self.sources - {origin.source},
-                full_since,
-            )
+            gone = await forgotten.load(session, self.kit.settings)
+            parsed = gone.rows(parsed)
+            known = await records.known(session, needs(parsed), origin.tenant_id)
+            readings = gone.readings([_read(one, origin, known) for one in parsed])
+            stored = await records.stored(session, _keys(reading for reading, _ in readings))
+            ledger = Ledger(origin, now, stored, self.sources - {origin.source}, full_since)
             fates = [_apply(one.row, *reading, ledger) for one, reading in zip(parsed, readings, strict=True)]
             await self._settle_held(session, origin.source, fates, now, retry)
             said = outgoing.stated(ledger.news())
             await self._keep(session, ledger.touched.values(), said, now)
+            await quarantine.keep(session, ledger.waiting(), now)
         if said:
             self.kit.outbox_written.set()
         return fates
@@ -175,6 +166,7 @@ class Importer:
             after = [erased(one, now) for one in before]
             said = outgoing.gone(before, after)
             await self._keep(session, after, said, now)
+            await quarantine.forget(session, [one.key for one in before])
             waited = await held.let_go(session, source, [(resource.value, str(ref)) for ref in refs])
         if said:
             self.kit.outbox_written.set()
@@ -202,7 +194,15 @@ def batches(things: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
 
 def rows_of(resource: Resource, raw: Iterable[object], origin: Origin) -> list[Row]:
     """Rows as they were read, cut down to what we use."""
-    return [row_of(resource, one, origin.today) for one in raw]
+    return [row_of(resource, one, origin.today, logins=logins_of(resource, one, origin)) for one in raw]
+
+
+def _keys(readings: Iterable[Reading]) -> Iterator[Key]:
+    """What must be compared: everything stated, and each pupil whose ties are (how long have they been known?)."""
+    for stated in (one for reading in readings for one in reading.stated):
+        yield stated.key
+        if stated.kind is Kind.GUARDIANSHIPS:
+            yield Kind.PERSON, stated.id
 
 
 def _read(parsed: Parsed, origin: Origin, known: Known) -> tuple[Reading, str]:

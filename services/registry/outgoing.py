@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
 
 from services.registry.domain.kinds import EVENTS
-from services.registry.domain.ledger import Record
+from services.registry.domain.record import Record
+from services.registry.store.quarantine import Entry
 from shared.errors import Permanent
 from shared.events.envelope import Outgoing
+from shared.events.privacy import PupilLookedAt
+from shared.ids import new_id
 from shared.observe.tracing import new_traceparent
 from shared.topics import BY_NAME
 
@@ -27,3 +32,17 @@ def gone(before: Iterable[Record], after: Iterable[Record]) -> list[Outgoing]:
             raise Permanent(f"The record {old.kind} {old.id} has no content although it was not erased.")
         said.append(Outgoing(event, new_traceparent(), tombstone=tombstone))
     return said
+
+
+def looked(entries: Iterable[Entry], viewer_id: UUID, what: str, now: datetime) -> list[Outgoing]:
+    """Somebody has looked at, or decided about, what waits of these pupils; once for each."""
+    pupils = dict.fromkeys((entry.tenant_id, entry.pupil_id or entry.person_id) for entry in entries)
+    return [
+        Outgoing(
+            PupilLookedAt(
+                look_id=new_id(), tenant_id=tenant_id, viewer_id=viewer_id, pupil_id=pupil_id, what=what, at=now
+            ),
+            new_traceparent(),
+        )
+        for tenant_id, pupil_id in pupils
+    ]

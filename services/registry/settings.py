@@ -6,11 +6,13 @@ from collections import Counter
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Self
+from uuid import UUID
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from shared.errors import Permanent
+from shared.ids import tenant_id
 from shared.settings import ServiceSettings, settings_config
 
 
@@ -58,6 +60,11 @@ class Source(BaseModel):
             raise ValueError("a token_url needs a client_id and a client_secret or client_secret_file")
         return self
 
+    @property
+    def tenant_id(self) -> UUID:
+        """Whose registry it is: sources of one municipality state one roster."""
+        return tenant_id(self.municipality or self.name)
+
     def secret(self, name: str) -> str | None:
         """The secret `token`, `client_secret` or `push_token`; None when it is not set.
 
@@ -82,6 +89,9 @@ class RegistrySettings(ServiceSettings):
     model_config = settings_config("REGISTRY_")
 
     sources: tuple[Source, ...] = ()
+    registrar_roles: tuple[str, ...] = Field(
+        (), description="Roles (SS 12000 dutyRole) at a school whose holders may decide about what waits, as JSON"
+    )
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -70,7 +70,7 @@ class SourceSync:
     async def pull(self) -> Run:
         """Read everything once and note what it did. A list that fails does not stop the others."""
         run = Run(self.source.name, RunKind.CHANGES, self.importer.kit.clock.now())
-        origin = self.importer.origin(self.source.name, self.source.zone, self.source.language)
+        origin = self.importer.origin(self.source)
         try:
             stated = {resource: await self._list(resource, run, origin) for resource in ASKED_FOR}
             await self._deletions(run, stated)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from services.scheduling.tables import roster
+from services.scheduling.tables import kit as tables
+from services.scheduling.tables import metadata, roster
+from shared.events.people import ConsentStated
 from shared.events.roster import (
     GroupStated,
     GuardianshipsStated,
@@ -11,10 +13,11 @@ from shared.events.roster import (
     StaffStated,
 )
 from shared.messaging.reader import Reader
+from shared.rights.privacy import privacy_reader
 from shared.roster.projection import roster_reader
 
 
 def readers() -> list[Reader]:
     """The readers of this service."""
-    kinds = (SchoolStated, PersonStated, GuardianshipsStated, GroupStated, StaffStated)
-    return [roster_reader(roster, *kinds)]
+    kinds = (SchoolStated, PersonStated, GuardianshipsStated, GroupStated, StaffStated, ConsentStated)
+    return [roster_reader(roster, *kinds), privacy_reader("scheduling", tables, metadata)]

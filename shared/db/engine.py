@@ -8,7 +8,10 @@ from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import MetaData, Table, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
+
+from shared.db.reach import Reach, say_reach
 
 Sessions = async_sessionmaker[AsyncSession]
 
@@ -34,12 +37,20 @@ def table_of(model: type[SQLModel]) -> Table:
 
 
 def connect(url: str, pool: int) -> AsyncEngine:
-    """An engine that keeps `pool` connections and checks one before use. Its errors do not quote rows."""
-    engine = create_async_engine(
-        url, pool_size=pool, max_overflow=2, pool_pre_ping=True, pool_recycle=1800, hide_parameters=True
-    )
+    """An engine that keeps `pool` connections and checks one before use; 0 keeps none, for a command that asks once.
+
+    Its errors do not quote rows. Its transactions reach nothing until they say how far (`reaching`, `reach_as`).
+    """
+    kept = {"pool_size": pool, "max_overflow": 2, "pool_pre_ping": True, "pool_recycle": 1800}
+    engine = create_async_engine(url, hide_parameters=True, **(kept if pool else {"poolclass": NullPool}))
     event.listen(engine.sync_engine, "connect", _binary_arrays)
+    event.listen(engine.sync_engine, "begin", say_reach)
     return engine
+
+
+def reaching(engine: AsyncEngine, reach: Reach) -> AsyncEngine:
+    """The same connections, each transaction beginning with this reach."""
+    return engine.execution_options(reach=reach)
 
 
 def _binary_arrays(connection: Any, _: object) -> None:

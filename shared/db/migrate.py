@@ -9,6 +9,8 @@ from alembic import command, context
 from alembic.config import Config
 from sqlalchemy import MetaData, create_engine, pool, text
 
+from shared.db.walls import put_up
+
 ROOT = Path(__file__).resolve().parents[2]
 MIGRATION_LOCK = 7_305_521
 
@@ -24,8 +26,13 @@ def alembic_config(service: str, url: str) -> Config:
 
 
 def migrate(service: str, url: str) -> None:
-    """Bring the service's database to the newest version. Safe to run twice and from two places at once."""
-    command.upgrade(alembic_config(service, url), "head")
+    """Bring the service's database to the newest version and put up its walls, as the owner of its tables.
+
+    Safe to run twice and from two places at once. Raises SkolbroError when a table of the code has no migration yet.
+    """
+    config = alembic_config(service, url)
+    config.attributes["walls"] = True
+    command.upgrade(config, "head")
 
 
 def run_migrations() -> None:
@@ -39,5 +46,7 @@ def run_migrations() -> None:
             connection.execute(text("set local lock_timeout = '10s'"))
             connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
             context.run_migrations()
+            if config.attributes.get("walls"):
+                put_up(connection, metadata)
         connection.commit()
     engine.dispose()

@@ -25,6 +25,7 @@ class LessonPlanned(Event):
     ends_at: Instant
     cancelled: bool = False
     attendance_taken: bool = True
+    subject_id: UUID | None = None
 
     def key(self) -> str:
         """The lesson."""

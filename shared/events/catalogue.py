@@ -7,10 +7,14 @@ from shared.events.attendance import AbsenceReported, AttendanceRecorded, Lesson
 from shared.events.duties import DutyMoved
 from shared.events.envelope import Event
 from shared.events.notify import DeliverySettled, NotificationRequested
+from shared.events.operations import HealthReported
+from shared.events.people import ConsentStated, PreferencesStated
+from shared.events.privacy import PrivacyAnswered, PrivacyRequested, PupilLookedAt
 from shared.events.roster import (
     ContactStated,
     GroupStated,
     GuardianshipsStated,
+    LoginStated,
     PersonStated,
     SchoolStated,
     StaffStated,
@@ -25,6 +29,7 @@ EVENTS: tuple[type[Event], ...] = (
     GroupStated,
     StaffStated,
     SubjectStated,
+    LoginStated,
     LessonPlanned,
     AttendanceRecorded,
     AbsenceReported,
@@ -34,5 +39,11 @@ EVENTS: tuple[type[Event], ...] = (
     DutyMoved,
     NotificationRequested,
     DeliverySettled,
+    PreferencesStated,
+    ConsentStated,
+    PrivacyRequested,
+    PrivacyAnswered,
+    PupilLookedAt,
+    HealthReported,
 )
 CATALOGUE: dict[str, type[Event]] = {event.event_type: event for event in EVENTS}

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from shared.events.envelope import Event, Instant
+from shared.events.envelope import Event, Instant, Line
 from shared.topics import DUTIES
 
 
@@ -34,7 +34,10 @@ RANK = {status: rank for rank, status in enumerate(DutyStatus)}
 
 
 class DutyMoved(Event):
-    """A duty has reached a status. `evidence_id` names the notification or other record that proves it."""
+    """A duty has reached a status. `evidence_id` names the notification or other record that proves it.
+
+    `reason` says in a code word why nobody could be reached (`no_address`, `bounced` and so on); never a health reason.
+    """
 
     event_type: ClassVar[str] = "duty.moved.v1"
     topic: ClassVar[str] = DUTIES.name
@@ -47,6 +50,7 @@ class DutyMoved(Event):
     day: date
     at: Instant
     evidence_id: UUID | None = None
+    reason: Line | None = None
 
     def key(self) -> str:
         """The duty."""

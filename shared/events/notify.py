@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from shared.events.envelope import Event, Instant
+from shared.events.envelope import Event, Instant, Line
 from shared.topics import DELIVERIES, NOTIFY_URGENT
 
 
@@ -18,10 +18,13 @@ class NotificationKind(StrEnum):
     ABSENCE_NOTICE_LATE = "absence_notice_late"  # registered afterwards, for an earlier day
     ABSENCE_RETRACTION = "absence_retraction"  # the school corrected itself; to those who had the notice
     LESSONS_UNREPORTED = "lessons_unreported"  # to the school
+    RIGHTS_ASKED = "rights_asked"  # to a pupil who has turned 18: may your guardians go on being told?
 
 
 class NotificationRequested(Event):
     """Somebody is to be told. About a pupil: the guardians who have the right then; else: the school itself.
+
+    `RIGHTS_ASKED` goes to the pupil alone.
 
     `about_id` is the earlier notification that a retraction takes back; `count` how many lessons it is about.
     """
@@ -58,7 +61,7 @@ class DeliveryStatus(StrEnum):
 
 
 class DeliverySettled(Event):
-    """A message to one person is over: delivered, bounced or given up."""
+    """A message to one person is over: delivered, bounced or given up. `why` is the verdict it was sent on."""
 
     event_type: ClassVar[str] = "delivery.settled.v1"
     topic: ClassVar[str] = DELIVERIES.name
@@ -70,6 +73,7 @@ class DeliverySettled(Event):
     kind: NotificationKind
     status: DeliveryStatus
     at: Instant
+    why: Line | None = None
 
     def key(self) -> str:
         """The notification."""

@@ -2,7 +2,8 @@
 
 These are the only events that carry personal data, split so that a reader takes no more than it needs:
 `PersonStated` has no name, `ContactStated` has names and addresses and is read only by those who write to people.
-Each is the whole state of its key; `version` grows with every change, and a tombstone erases.
+Each is the whole state of its key; `version` grows with every change, and a tombstone erases. `tenant_id` is the
+municipality (huvudman) whose registry stated it: row-level security keeps what belongs to one from another's people.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from shared.events.envelope import Event, Line, Version
-from shared.topics import CONTACTS, GROUPS, GUARDIANSHIPS, PERSONS, SCHOOLS, STAFF, SUBJECTS
+from shared.topics import CONTACTS, GROUPS, GUARDIANSHIPS, LOGINS, PERSONS, SCHOOLS, STAFF, SUBJECTS
 
 
 class Marking(StrEnum):
@@ -50,6 +51,7 @@ class SchoolStated(Event):
 
     school_id: UUID
     version: Version
+    tenant_id: UUID | None = None
     name: Line
     kind: Line = "school"
     parent_id: UUID | None = None
@@ -70,6 +72,7 @@ class PersonStated(Event):
 
     person_id: UUID
     version: Version
+    tenant_id: UUID | None = None
     born: date | None = None
     marking: Marking = Marking.NONE
     active: bool = True
@@ -88,6 +91,7 @@ class ContactStated(Event):
 
     person_id: UUID
     version: Version
+    tenant_id: UUID | None = None
     given_name: Line
     family_name: Line
     emails: tuple[Line, ...] = ()
@@ -116,6 +120,7 @@ class GuardianshipsStated(Event):
 
     pupil_id: UUID
     version: Version
+    tenant_id: UUID | None = None
     ties: tuple[Guardianship, ...] = ()
 
     def key(self) -> str:
@@ -139,6 +144,7 @@ class GroupStated(Event):
 
     group_id: UUID
     version: Version
+    tenant_id: UUID | None = None
     school_id: UUID
     name: Line
     kind: Line
@@ -166,6 +172,7 @@ class StaffStated(Event):
 
     post_id: UUID
     version: Version
+    tenant_id: UUID | None = None
     school_id: UUID
     person_id: UUID | None = None
     role: Line
@@ -186,6 +193,7 @@ class SubjectStated(Event):
 
     subject_id: UUID
     version: Version
+    tenant_id: UUID | None = None
     school_id: UUID
     name: Line
     group_ids: tuple[UUID, ...] = ()
@@ -194,3 +202,22 @@ class SubjectStated(Event):
     def key(self) -> str:
         """The subject."""
         return str(self.subject_id)
+
+
+class LoginStated(Event):
+    """By which identifiers an identity provider may name this person. Read by the portal alone.
+
+    Each is a keyed digest (`shared.ids.login_digest`): a personal identity number never travels.
+    """
+
+    event_type: ClassVar[str] = "roster.login_stated.v1"
+    topic: ClassVar[str] = LOGINS.name
+
+    person_id: UUID
+    version: Version
+    tenant_id: UUID | None = None
+    identifiers: tuple[Line, ...] = ()
+
+    def key(self) -> str:
+        """The person."""
+        return str(self.person_id)

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.db.engine import connect, reaching
+from shared.db.reach import MACHINE
 from shared.errors import Permanent
 from shared.messaging.broker import make_producer
 from shared.messaging.dead_letters import decode_headers
@@ -109,8 +110,7 @@ def readable_headers(headers: Sequence[tuple[str, bytes]]) -> Mapping[str, str]:
 
 @asynccontextmanager
 async def _connection(url: str) -> AsyncIterator[AsyncConnection]:
-    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
-    async with engine.connect() as connection:
+    async with reaching(connect(url, 0), MACHINE).connect() as connection:
         yield connection
 
 

@@ -12,20 +12,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, or_, text
+from sqlalchemy import delete, exists, or_, text, update
 from sqlalchemy.exc import OperationalError, ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
+from shared.db.engine import connect, reaching
+from shared.db.reach import MACHINE
 from shared.kit import Kit
 from shared.messaging.broker import cluster_id
 from shared.messaging.tables import KitTables
 from shared.observe.logging import get_logger
+from shared.rights import retention
 from shared.settings import KitSettings
-from shared.topics import BY_NAME, TOPICS
+from shared.topics import BY_NAME, SEGMENT_MS, TOPICS
 
 KEEP_DAYS = 45  # longer than any topic is kept, so that whatever can still come twice is still recognised
 TIDY_EVERY = timedelta(days=1)
+REPEAT_EVERY = timedelta(hours=1)
+REPEAT_AFTER = timedelta(milliseconds=SEGMENT_MS)
 LOOK_SECONDS = 60.0
 COMPACTED = [topic.name for topic in TOPICS if topic.compacted]
 
@@ -70,7 +74,7 @@ async def reconcile(databases: Mapping[str, str], settings: KitSettings) -> int:
 async def compare(databases: Mapping[str, str], settings: KitSettings) -> Findings:
     """As `reconcile`, telling what was found where."""
     present = await cluster_id(settings)
-    engines = {name: create_async_engine(url, poolclass=NullPool) for name, url in databases.items()}
+    engines = {name: reaching(connect(url, 0), MACHINE) for name, url in databases.items()}
     findings = Findings()
     read: dict[str, dict[Place, int]] = {}
     for name, engine in engines.items():
@@ -123,24 +127,48 @@ def first_missing(place: Place, read: Mapping[str, Mapping[Place, int]]) -> int 
 async def prune(session: AsyncSession, tables: KitTables, older_than: datetime) -> None:
     """Delete what was published, seen or replayed before that instant.
 
-    The newest row of each key of a compacted topic stays: it is what a reader who lost everything is told.
+    The newest state of each key of a compacted topic stays: it is what a reader who lost everything is told. A
+    tombstone does not: by then every reader has it, and one who lost everything has nothing to erase.
     """
     outbox, inbox, letter = tables.outbox, tables.inbox, tables.dead_letter
     later = outbox.alias("later")
     replaced = exists().where(later.c.topic == outbox.c.topic, later.c.key == outbox.c.key, later.c.id > outbox.c.id)
-    not_needed = or_(outbox.c.topic.not_in(COMPACTED), replaced)
+    not_needed = or_(outbox.c.topic.not_in(COMPACTED), outbox.c.value.is_(None), replaced)
     await session.execute(delete(outbox).where(outbox.c.sent_at < older_than, not_needed))
     await session.execute(delete(inbox).where(inbox.c.seen_at < older_than))
     await session.execute(delete(letter).where(letter.c.replayed_at < older_than))
 
 
+async def repeat_tombstones(session: AsyncSession, tables: KitTables, now: datetime) -> int:
+    """Say each tombstone once more some hours later; how many that were.
+
+    Kafka never compacts the segment it writes to, and begins a new one only when something is written. On a quiet
+    topic an erased person would stay readable beside their tombstone; the repetition turns the page.
+    """
+    outbox = tables.outbox
+    later = outbox.alias("later")
+    replaced = exists().where(later.c.topic == outbox.c.topic, later.c.key == outbox.c.key, later.c.id > outbox.c.id)
+    once = (outbox.c.sent_at < now - REPEAT_AFTER) & (outbox.c.sent_at < outbox.c.created_at + REPEAT_AFTER)
+    tombstones = outbox.c.value.is_(None) & outbox.c.topic.in_(COMPACTED) & ~replaced
+    again = update(outbox).where(tombstones, once).values(sent_at=None, cluster=None, partition=None, offset=None)
+    return len((await session.execute(again.returning(outbox.c.id))).all())
+
+
 async def keep_tidy(kit: Kit) -> None:
-    """Prune once a day on the kit's clock, until cancelled."""
+    """Prune and let retention work once a day, repeat tombstones once an hour, on the kit's clock, until cancelled."""
     done: datetime | None = None
+    turned: datetime | None = None
     while True:
         now = kit.clock.now()
+        if turned is None or now - turned >= REPEAT_EVERY:
+            async with kit.sessions.begin() as session:
+                await repeat_tombstones(session, kit.tables, now)
+            turned = now
         if done is None or now - done >= TIDY_EVERY:
             async with kit.sessions.begin() as session:
                 await prune(session, kit.tables, now - timedelta(days=KEEP_DAYS))
+            if kit.settings.retention_nightly:
+                gone = await retention.apply(kit.sessions, kit.service, kit.tables.outbox.metadata, now)
+                log.info("retention", deleted=gone)
             done = now
         await asyncio.sleep(LOOK_SECONDS)  # real seconds: a test's clock must not be moved by this

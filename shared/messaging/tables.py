@@ -20,6 +20,8 @@ from sqlalchemy import (
     text,
 )
 
+from shared.db.walls import Wall, walled
+
 Instant = DateTime(timezone=True)
 
 
@@ -43,6 +45,7 @@ def kit_tables(metadata: MetaData) -> KitTables:
             metadata,
             Column("event_id", Uuid, primary_key=True),
             Column("seen_at", Instant, nullable=False),
+            **walled(Wall.MACHINE),
         ),
         dead_letter=_dead_letter(metadata),
         read_position=Table(
@@ -52,6 +55,7 @@ def kit_tables(metadata: MetaData) -> KitTables:
             Column("topic", Text, primary_key=True),
             Column("partition", Integer, primary_key=True),
             Column("next_offset", BigInteger, nullable=False),
+            **walled(Wall.MACHINE),
         ),
         due=_due(metadata),
     )
@@ -75,6 +79,7 @@ def _outbox(metadata: MetaData) -> Table:
         Column("offset", BigInteger),
         Index("ix_outbox_unsent", "id", postgresql_where=text("sent_at is null")),
         Index("ix_outbox_published", "topic", "cluster", "partition", "offset"),
+        **walled(Wall.MACHINE),
     )
 
 
@@ -94,6 +99,7 @@ def _dead_letter(metadata: MetaData) -> Table:
         Column("parked_at", Instant, nullable=False),
         Column("replayed_at", Instant),
         UniqueConstraint("cluster", "topic", "partition", "offset"),
+        **walled(Wall.MACHINE),
     )
 
 
@@ -110,4 +116,5 @@ def _due(metadata: MetaData) -> Table:
         Column("traceparent", Text),
         UniqueConstraint("kind", "ref"),
         Index("ix_due_due_at", "due_at"),
+        **walled(Wall.MACHINE),
     )

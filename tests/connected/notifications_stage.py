@@ -22,16 +22,17 @@ from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import free_port
 from services.notifications.channels.email import EmailChannel
 from services.notifications.channels.simulated import SimulatedChannel
+from services.notifications.consumers import ROSTER
 from services.notifications.jobs import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.store import keep_requests
 from services.notifications.tables import delivery, metadata, notification, roster
 from services.notifications.tables import kit as tables
 from shared.clock import ManualClock
-from shared.db.bulk import insert_rows, newer_wins
 from shared.events.duties import DutyMoved
 from shared.events.envelope import Event, Received
 from shared.events.notify import NotificationKind, NotificationRequested
+from shared.events.people import ConsentBasis, ConsentStated
 from shared.events.roster import (
     ContactStated,
     Guardianship,
@@ -43,7 +44,9 @@ from shared.events.roster import (
 )
 from shared.ids import new_id
 from shared.kit import Kit
-from shared.roster.projection import KEY, NAMES
+from shared.messaging.reader import Batch
+from shared.roster.access import consent_id
+from shared.roster.projection import roster_reader
 from tests.stack import kit_off_kafka
 
 NOTICE = NotificationKind.ABSENCE_NOTICE
@@ -156,9 +159,10 @@ class Stage:
     async def state(self, *events: Event) -> None:
         """Let the roster say this, as the latest."""
         self._version += 1
-        rows = [(event.event_type, UUID(event.key()), self._version, event.to_json().decode()) for event in events]
+        said = [event.model_copy(update={"version": self._version}) for event in events]
+        received = [Received(event, str(new_id()).encode(), None, event.topic, 0, 0) for event in said]
         async with self.kit.sessions.begin() as session:
-            await insert_rows(session, roster, NAMES, rows, newer_wins(roster, KEY, NAMES))
+            await roster_reader(roster, *ROSTER).handle(session, Batch(received, self.clock.now()))
 
     async def family(
         self, *ties: tuple[UUID, Relation], born: date = date(2014, 3, 1), marking: Marking = Marking.NONE
@@ -170,6 +174,25 @@ class Stage:
             PersonStated(person_id=self.pupil, version=1, born=born, marking=marking),
             GuardianshipsStated(pupil_id=self.pupil, version=1, ties=tied),
         )
+
+    async def pupil_of_age(self, *emails: str, **changes: Any) -> None:
+        """The pupil, 18 today, with addresses of their own, and the school."""
+        who = {"person_id": self.pupil, "version": 1, "born": date(2008, 11, 23), **changes}
+        contact = ContactStated(person_id=self.pupil, version=1, given_name="Ali", family_name="Ek", emails=emails)
+        await self.state(self.school, PersonStated(**who), contact)
+
+    async def consent(self, person: UUID, basis: ConsentBasis, *given_by: UUID, **changes: Any) -> None:
+        """Those who decide let this person know about the pupil."""
+        said: dict[str, Any] = {
+            "consent_id": consent_id(self.pupil, person),
+            "version": 1,
+            "pupil_id": self.pupil,
+            "person_id": person,
+            "basis": basis,
+            "given_by": given_by,
+            "starts": date(2026, 8, 1),
+        }
+        await self.state(ConsentStated(**{**said, **changes}))
 
     async def guardian(self, *emails: str, language: str | None = None, marking: Marking = Marking.NONE) -> UUID:
         """A grown-up with these addresses."""

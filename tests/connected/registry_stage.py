@@ -14,16 +14,19 @@ from uuid import UUID
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import SecretStr
 from sqlalchemy import Row, select
 
 from deploy.embedded.postgres import Postgres
+from services.registry.decisions import Decisions
 from services.registry.domain.report import Run
 from services.registry.domain.values import Origin
 from services.registry.feeds.http import Api, make_client
 from services.registry.importer import Importer
 from services.registry.settings import Source
-from services.registry.store import held
+from services.registry.store import held, quarantine
 from services.registry.store.held import Held
+from services.registry.store.quarantine import Entry
 from services.registry.sync import SourceSync
 from services.registry.tables import kit as tables
 from services.registry.tables import metadata
@@ -141,7 +144,7 @@ class Stage:
 
     @property
     def origin(self) -> Origin:
-        return self.importer.origin(self.source.name, self.source.zone, self.source.language)
+        return self.importer.origin(self.source)
 
     @asynccontextmanager
     async def syncing(self, double: Double, **settings: Any) -> AsyncIterator[SourceSync]:
@@ -176,6 +179,15 @@ class Stage:
             CATALOGUE[row.event_type].model_validate_json(row.value) if row.value else None for row in await self.news()
         ]
 
+    @property
+    def decisions(self) -> Decisions:
+        return Decisions(self.importer.kit)
+
+    async def waiting(self) -> list[Entry]:
+        """What waits for a decision or was refused."""
+        async with self.importer.kit.sessions() as session:
+            return await quarantine.listed(session, 1000)
+
     async def held(self) -> dict[str, Held]:
         """Held rows by their ref."""
         async with self.importer.kit.sessions() as session:
@@ -193,3 +205,9 @@ async def a_stage(postgres: Postgres, clock: Clock, *sources: str) -> AsyncItera
 
 def ids(*values: UUID) -> list[str]:
     return [str(value) for value in values]
+
+
+def with_login_key(stage: Stage, key: str) -> None:
+    """From now on what people log in with becomes digests."""
+    kit = stage.importer.kit
+    kit.settings = kit.settings.model_copy(update={"login_key": SecretStr(key)})

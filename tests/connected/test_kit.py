@@ -74,7 +74,8 @@ async def test_what_is_said_and_what_is_done_become_true_together_or_not_at_all(
     async with running(Service(kit, [reader := Reader("told", [topic], [event], handle)])):
         await until(reader.caught_up)
         async with kit.sessions() as session:
-            said = (await session.scalars(select(KIT.outbox.c.value))).all()
+            mine = KIT.outbox.c.topic == answer.topic
+            said = (await session.scalars(select(KIT.outbox.c.value).where(mine))).all()
     assert [answer.model_validate_json(value).number for value in said] == [2]
 
 

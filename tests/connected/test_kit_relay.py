@@ -224,5 +224,5 @@ async def _hold_a_connection(kit: Kit) -> None:
 async def _end_connections_of_leader(kit: Kit) -> None:
     """End the database connection that holds the relay's lock, as a network fault would."""
     locks = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database = "
-    async with kit.sessions.begin() as session:
+    async with kit.people.begin() as session:  # the login itself: as the machine it may not end a login's connection
         await session.execute(text(locks + "(select oid from pg_database where datname = current_database())"))

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from datetime import date
+from datetime import date, time
 from functools import partial
 from uuid import uuid4
 
 import pytest
 from alembic import command
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from deploy.embedded.postgres import Postgres
 from services.notifications.main import make_service
-from services.notifications.tables import attempt, delivery, metadata
+from services.notifications.tables import attempt, delivery, metadata, roster
 from services.notifications.tables import kit as tables
 from shared.clock import ManualClock
 from shared.db.migrate import alembic_config, migrate
 from shared.events.duties import DutyMoved
 from shared.events.notify import NotificationKind, NotificationRequested
+from shared.events.people import ConsentBasis, ConsentStated, PreferencesStated
 from shared.events.roster import (
     ContactStated,
     Guardianship,
@@ -30,12 +31,13 @@ from shared.events.roster import (
     SchoolStated,
 )
 from shared.messaging.broker import create_topics
+from shared.roster.access import consent_id
 from tests.connected.notifications_stage import ScriptedSmtp, Stage, killed, mail_settings, sending, staged
 from tests.on_servers import publish, running, until
 from tests.stack import Stack, kit_on
 
 pytestmark = pytest.mark.connected
-ANNA = "anna@home.example"
+ANNA, ALI, EVA = "anna@home.example", "ali@home.example", "eva@home.example"
 CONNECTIONS, KILLS, REQUESTS = 3, 5, 150
 
 
@@ -87,6 +89,53 @@ async def test_a_request_on_the_topic_becomes_one_mail_and_its_duty_is_told(stac
         await smtp.stop()
 
 
+async def test_what_people_decide_is_read_from_its_topics_and_counts(stack: Stack, clock: ManualClock) -> None:
+    await create_topics(stack.settings)
+    smtp = ScriptedSmtp()
+    await smtp.start()
+    settings = mail_settings(smtp)
+    kit = await kit_on(stack, "notifications", metadata, tables, clock, settings)
+    stage = Stage(kit, clock, settings, smtp)
+    pupil, eva = stage.pupil, uuid4()
+    decided = [
+        stage.school,
+        PersonStated(person_id=pupil, version=1, born=date(2008, 11, 23)),
+        PersonStated(person_id=eva, version=1),
+        ContactStated(person_id=pupil, version=1, given_name="Ali", family_name="E", emails=(ALI,), language="en"),
+        ContactStated(person_id=eva, version=1, given_name="Eva", family_name="E", emails=(EVA,)),
+        PreferencesStated(person_id=pupil, version=1, language="nb", quiet_from=time(21), quiet_to=time(7)),
+        ConsentStated(
+            consent_id=consent_id(pupil, eva),
+            version=1,
+            pupil_id=pupil,
+            person_id=eva,
+            basis=ConsentBasis.PUPIL,
+            given_by=(pupil,),
+            starts=date(2026, 11, 23),
+        ),
+    ]
+    asked = NotificationRequested(
+        notification_id=uuid4(),
+        kind=NotificationKind.RIGHTS_ASKED,
+        school_id=stage.school.school_id,
+        pupil_id=pupil,
+        day=date(2026, 11, 23),
+        requested_at=clock.now(),
+    )
+    notice = asked.model_copy(update={"notification_id": uuid4(), "kind": NotificationKind.ABSENCE_NOTICE})
+    try:
+        async with running(make_service(kit, settings)):
+            await publish(stack, decided)
+            await until(partial(_knows, stage, {event.key() for event in decided}), seconds=60)
+            await publish(stack, [asked, notice])
+            await until(lambda: stage.was_sent(ALI), seconds=60)
+            await until(lambda: stage.was_sent(EVA), seconds=60)
+            assert [mail["Content-Language"] for mail in smtp.to(ALI)] == ["nb"]
+            assert [mail["Content-Language"] for mail in smtp.to(EVA)] == ["sv"]
+    finally:
+        await smtp.stop()
+
+
 async def test_however_often_the_sender_is_killed_nothing_is_lost_and_repeats_are_few_marked_and_recognisable(
     postgres: Postgres, clock: ManualClock
 ) -> None:
@@ -134,9 +183,7 @@ async def test_a_database_that_restarts_in_the_middle_loses_and_repeats_nothing(
         await stage.ask()
         async with sending(stage.sender()):
             await until(lambda: stage.was_sent(ANNA))
-            async with stage.kit.sessions.begin() as session:
-                others = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
-                await session.execute(text(f"{others} and pid <> pg_backend_pid()"))
+            await stage.lose_connections()
             await until(stage.is_over)
             await stage.ask()
             await until(stage.is_over)
@@ -150,6 +197,11 @@ async def test_the_migrations_make_the_tables_the_code_expects(postgres: Postgre
     url = postgres.url(name, "postgresql+psycopg")
     await asyncio.to_thread(migrate, "notifications", url)
     await asyncio.to_thread(command.check, alembic_config("notifications", url))  # raises on any difference
+
+
+async def _knows(stage: Stage, keys: set[str]) -> bool:
+    """The broker is shared with other tests, so there may be more."""
+    return keys <= {str(row[0]) for row in await stage.rows(roster, "id")}
 
 
 async def _has_taken(stage: Stage, number: int) -> bool:

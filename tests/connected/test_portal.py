@@ -8,15 +8,15 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from pydantic import SecretStr
 
 from deploy.embedded.postgres import Postgres
 from services.portal import tables
 from services.portal.consumers import readers
-from services.portal.domain import Counts
+from services.portal.domain.day import Counts
+from services.portal.main import app_on
 from services.portal.settings import PortalSettings
-from services.portal.store import latest_school_day, school_days
-from services.portal.web.routes import STATIC, LivePage, closed_routes, live_routes
+from services.portal.store.day import latest_school_day, school_days
 from shared.clock import ManualClock
 from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
 from shared.events.attendance import LessonPlanned
@@ -25,7 +25,8 @@ from shared.events.envelope import Event, Received
 from shared.events.roster import SchoolStated
 from shared.kit import Kit
 from shared.messaging.reader import Batch
-from shared.web.pages import HEADERS, add_pages
+from shared.settings import KitSettings
+from shared.web.headers import HEADERS
 from tests.conftest import SCHOOL_MORNING
 from tests.stack import kit_off_kafka
 
@@ -111,7 +112,7 @@ async def test_the_live_page_shows_counts_and_escapes_what_registries_say(kit: K
         notice_id=uuid4(), version=1, pupil_id=uuid4(), school_id=SCHOOL, day=DAY, noticed_at=SCHOOL_MORNING
     )
     await hear(kit, lesson(), notice)
-    answer = await get(kit, "/", demo=True)
+    answer = await get(kit, "/live", demo=True)
     assert answer.status_code == 200
     assert "Björkskolan &lt;7&gt;" in answer.text
     assert str(notice.pupil_id) not in answer.text
@@ -125,17 +126,23 @@ async def test_in_the_evening_after_and_at_weekends_the_page_shows_the_last_scho
         assert await latest_school_day(session, DAY - timedelta(days=1)) == DAY - timedelta(days=1)
 
 
-async def test_without_the_demo_there_are_no_pages(kit: Kit) -> None:
+@pytest.mark.parametrize("path", ["/live", "/live/changes", "/demo/people"])
+async def test_what_needs_no_login_exists_only_in_a_demo(kit: Kit, path: str) -> None:
     await hear(kit, lesson())
-    for path in ("/", "/live/changes", f"/n/{uuid4()}"):
-        answer = await get(kit, path, demo=False)
-        assert answer.status_code == 404
-        assert "Björkskolan" not in answer.text
+    answer = await get(kit, path, demo=False)
+    assert answer.status_code == 404
+    assert "Björkskolan" not in answer.text
+
+
+async def test_without_a_login_every_other_page_leads_to_the_door(kit: Kit) -> None:
+    for path in ("/home", f"/n/{uuid4()}", f"/class/{uuid4()}", "/municipality"):
+        answer = await get(kit, path, demo=True)
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("http://127.0.0.1:8000/login?next=")
 
 
 async def get(kit: Kit, path: str, demo: bool) -> httpx.Response:
-    app = FastAPI()
-    add_pages(app, STATIC)
-    app.include_router(live_routes(LivePage(kit, PortalSettings())) if demo else closed_routes())
+    kit.settings = KitSettings(demo=demo, session_key=SecretStr("k" * 32))
+    app = app_on(kit, PortalSettings())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://portal") as client:
         return await client.get(path)

@@ -6,7 +6,6 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from alembic import command
@@ -18,7 +17,17 @@ from services.registry.commands import import_app
 from shared.db.migrate import alembic_config, migrate
 from tests.connected.registry_stage import ids
 from tests.stack import NO_BROKER, Stack
-from tests.unit.registry.rows import LESSON, PUPIL, activity, calendar_event, organisation, pupil
+from tests.unit.registry.rows import (
+    FATHER,
+    LESSON,
+    MOTHER,
+    PUPIL,
+    activity,
+    calendar_event,
+    organisation,
+    pupil,
+    responsible,
+)
 
 pytestmark = pytest.mark.connected
 SAMPLE = Path("/work/shared/reference/ss12000-sample")
@@ -27,10 +36,11 @@ SAMPLE = Path("/work/shared/reference/ss12000-sample")
 @pytest.fixture
 def database(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database as the migrations leave it, named in the environment."""
-    url = Stack(postgres, NO_BROKER).fresh_database(MetaData())
-    migrate("registry", url)
+    stack = Stack(postgres, NO_BROKER)
+    url = stack.fresh_database(MetaData())
+    migrate("registry", stack.owner_url(url))
     monkeypatch.setenv("REGISTRY_DATABASE_URL", url)
-    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setenv("COLUMNS", "400")
     return url
 
 
@@ -102,15 +112,30 @@ async def test_a_file_of_results_is_imported_and_counted(database: str, tmp_path
     assert "monday.csv:3" in result.output
 
 
-async def test_a_persons_marking_is_released_by_a_person(database: str, tmp_path: Path) -> None:
+async def test_what_waits_is_listed_without_names_released_and_refused(database: str, tmp_path: Path) -> None:
     await run("ss12000", "--dir", a_folder(tmp_path, persons=[pupil(securityMarking="Sekretessmarkering")]))
-    milder = await run("ss12000", "--dir", a_folder(tmp_path, persons=[pupil()]))
-    assert f"release-marking {PUPIL}" in " ".join(milder.output.split())
-    assert (await run("release-marking", str(PUPIL))).exit_code == 0
-    again = await run("ss12000", "--dir", tmp_path)
-    assert "Nothing is held back" in again.output
-    stranger = await run("release-marking", str(UUID(int=1)))
-    assert (stranger.exit_code, "Nothing was changed" in stranger.output) == (1, True)
+    both = pupil(responsibles=[responsible(MOTHER), responsible(FATHER)])
+    wider = await run("ss12000", "--dir", a_folder(tmp_path, persons=[both]))
+    assert "2 changes would let more people know" in wider.output
+    waits = entries((await run("quarantine")).output)
+    assert waits.keys() == {"new_tie", "milder_marking"}
+    released = await run("release", waits["milder_marking"], "--by", "Rut at the office")
+    refused = await run("refuse", waits["new_tie"], "--by", "Rut at the office", "--note", "no court order")
+    assert (released.exit_code, refused.exit_code) == (0, 0)
+    await run("ss12000", "--dir", tmp_path)
+    left = (await run("quarantine")).output
+    assert entries(left).keys() == {"new_tie"}
+    assert "refused" in left
+    assert "0 wait" in left
+    assert "Ek" not in left
+    again = await run("release", waits["milder_marking"], "--by", "Rut")
+    assert (again.exit_code, "Nothing waits any more" in again.output) == (1, True)
+
+
+def entries(output: str) -> dict[str, str]:
+    """The ids in the table of what waits, by the code word of what would be widened."""
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines() if line.startswith("│")]
+    return {row[2]: row[0] for row in cells}
 
 
 async def test_what_cannot_be_imported_ends_with_a_sentence_and_no_trace(

@@ -20,6 +20,7 @@ from services.registry.domain.kinds import Resource
 from services.registry.domain.ledger import Outcome
 from services.registry.domain.report import Fate, Run, RunKind
 from services.registry.importer import rows_of
+from services.registry.settings import Source
 from services.registry.tables import record
 from shared.clock import ManualClock
 from shared.events.attendance import AttendanceRecorded, LessonPlanned
@@ -52,7 +53,7 @@ async def stage(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Stage]:
 
 
 async def take(stage: Stage, resource: Resource, *raw: Any, source: str = "kommunen") -> list[Fate]:
-    origin = stage.importer.origin(source, "Europe/Stockholm", "sv")
+    origin = stage.importer.origin(Source(name=source, municipality="kommunen"))
     return await stage.importer.take(origin, rows_of(resource, raw, origin))
 
 
@@ -277,18 +278,17 @@ async def test_a_milder_marking_waits_for_a_person_and_the_rest_of_the_row_goes_
     await take(stage, Resource.PERSONS, pupil(securityMarking="Skyddad folkbokföring"))
     await stage.news()
     milder = pupil(securityMarking="Ingen", personStatus="Utvandrad", meta=meta("2026-11-22T10:00:00Z"))
-    assert await outcomes(stage, Resource.PERSONS, milder) == [Outcome.HELD]
+    assert await outcomes(stage, Resource.PERSONS, milder) == [Outcome.CHANGED]
     [event] = await stage.events()
     assert isinstance(event, PersonStated)
     assert (event.marking, event.active) == (Marking.PROTECTED, False)
     clock.advance(timedelta(days=1))
-    assert await stage.importer.release_marking(PUPIL, Marking.NONE)
+    [entry] = await stage.waiting()
+    await stage.decisions.release([entry.id], "the registrar")
     [decided] = await stage.events()
     assert isinstance(decided, PersonStated)
     assert (decided.marking, decided.version > event.version) == (Marking.NONE, True)
-    await stage.importer.retry_held(stage.origin)
-    assert await stage.held() == {}
-    assert not await stage.importer.release_marking(uuid4(), Marking.NONE)
+    assert await stage.waiting() == []
 
 
 async def test_a_plain_file_of_results_is_imported_line_by_line_and_bad_lines_are_named(

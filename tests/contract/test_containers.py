@@ -14,6 +14,7 @@ import yaml
 
 from deploy.embedded.stack import ports_from
 from services.operations import SERVICES, settings_of
+from shared.db.reach import APP_ROLE, MACHINE_ROLE
 from shared.settings import KitSettings, ServiceSettings
 from tests.brokers import IMAGE
 
@@ -53,6 +54,16 @@ def test_every_service_runs_from_its_own_image_on_its_own_database_and_stops_in_
     assert container["ports"] == [f"127.0.0.1:{ports_from()[service]}:8000"]
 
 
+def test_only_the_migrations_know_the_owners_of_the_tables() -> None:
+    owners = {f"{service.upper()}_OWNER_URL": service for service in SERVICES}
+    told = CONTAINERS["migrate"]["environment"]
+    for name, service in owners.items():
+        assert f"//{service}_owner:" in told[name]
+        assert told[name].endswith(f"@postgres:5432/{service}")
+    for name in set(OURS) - {"migrate"}:
+        assert not set(CONTAINERS[name]["environment"]) & set(owners)
+
+
 def test_all_services_are_there_and_everything_is_reachable_from_this_machine_only() -> None:
     assert set(CONTAINERS) == {*OURS, "postgres", "kafka", "mailpit"}
     for container in CONTAINERS.values():
@@ -81,6 +92,11 @@ def test_no_secret_has_a_default_and_every_one_that_is_needed_is_in_the_example(
 def test_the_databases_are_made_for_exactly_the_services() -> None:
     script = (ROOT / "deploy" / "postgres" / "databases.sh").read_text()
     assert re.findall(r"for service in (.*);", script) == [" ".join(SERVICES)]
+    for role in (APP_ROLE, MACHINE_ROLE):
+        assert f"create role {role};" in script
+    logins = re.findall(r"^create role .* login .*", script, re.MULTILINE)
+    assert len(logins) == 2
+    assert all("nosuperuser nobypassrls" in login for login in logins)
 
 
 def test_the_image_takes_only_its_own_service_and_does_not_run_as_root() -> None:

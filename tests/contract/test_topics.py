@@ -13,6 +13,8 @@ import services
 from services.operations import SERVICES
 from shared.events.catalogue import EVENTS
 from shared.events.envelope import Event
+from shared.events.operations import HealthReported
+from shared.events.privacy import PrivacyAnswered
 from shared.messaging.reader import Reader
 from shared.topics import BY_NAME, TOPICS, Topic
 
@@ -27,14 +29,15 @@ def readers_of(service: str) -> list[Reader]:
 
 
 def said_by(service: str) -> set[type[Event]]:
-    """The events a service makes: those whose constructor its code calls."""
-    calls = [
+    """The events a service makes: those whose constructor its code calls, and what the kit says in its name."""
+    calls = {
         node.func.id
         for path in (ROOT / service).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    ]
-    return {event for event in EVENTS if event.__name__ in calls}
+    }
+    by_the_kit = {HealthReported} | ({PrivacyAnswered} if "privacy_reader" in calls else set())
+    return {event for event in EVENTS if event.__name__ in calls} | by_the_kit
 
 
 @pytest.mark.parametrize("service", SERVICES)

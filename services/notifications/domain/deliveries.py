@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from services.notifications.domain.models import (
     NOTICES,
+    UNHURRIED,
+    Because,
     CallReason,
     Delivery,
     NotificationStatus,
@@ -28,9 +30,14 @@ class Budget:
     tries: int
 
 
-def begin(delivery: Delivery) -> Delivery:
-    """An attempt begins."""
-    return replace(delivery, status=DeliveryStatus.SENDING, retry_at=None)
+def begin(delivery: Delivery, why: str | None = None) -> Delivery:
+    """An attempt begins, on this verdict; the one it was decided on when none is given."""
+    return replace(delivery, status=DeliveryStatus.SENDING, why=why or delivery.why, retry_at=None)
+
+
+def hold(delivery: Delivery, until: datetime) -> Delivery:
+    """Nothing is tried before that instant; what was tried already stays so."""
+    return replace(delivery, retry_at=until)
 
 
 def cancel(delivery: Delivery, why: str) -> Delivery:
@@ -74,14 +81,22 @@ def conclude(
     if DeliveryStatus.SENDING in statuses:
         return State(NotificationStatus.SENDING)
     if again:
-        return State(NotificationStatus.RETRYING, now if request.retracted else min(again))
+        status = NotificationStatus.WAITING if statuses == {DeliveryStatus.PENDING} else NotificationStatus.RETRYING
+        return State(status, now if request.retracted else min(again))
     if DeliveryStatus.DELIVERED in statuses:
         return State(NotificationStatus.DONE)
     failed = statuses & {DeliveryStatus.BOUNCED, DeliveryStatus.GIVEN_UP}
-    if request.retracted or (request.kind is NotificationKind.ABSENCE_RETRACTION and not failed):
+    if request.retracted or (not failed and _needs_nobody(request, deliveries)):
         return State(NotificationStatus.CANCELLED)
     reason = _call_reason(statuses, nobody) if request.kind in NOTICES else None
     return State(NotificationStatus.UNREACHED, reason=reason)
+
+
+def _needs_nobody(request: Request, deliveries: Sequence[Delivery]) -> bool:
+    """True when it is right that nobody was written to: nobody had the notice, or it is wanted in the portal only."""
+    if request.kind in UNHURRIED:
+        return any(delivery.why == Because.UNWANTED for delivery in deliveries)
+    return request.kind is NotificationKind.ABSENCE_RETRACTION
 
 
 def _call_reason(statuses: set[DeliveryStatus], nobody: CallReason) -> CallReason:

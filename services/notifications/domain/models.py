@@ -11,7 +11,9 @@ from uuid import UUID
 from shared.events.notify import DeliveryStatus, NotificationKind
 
 NOTICES = frozenset({NotificationKind.ABSENCE_NOTICE, NotificationKind.ABSENCE_NOTICE_LATE})
-ABOUT_A_PUPIL = NOTICES | {NotificationKind.ABSENCE_RETRACTION}
+TO_THE_HOME = NOTICES | {NotificationKind.ABSENCE_RETRACTION}
+UNHURRIED = frozenset({NotificationKind.RIGHTS_ASKED})  # may wait for the morning, and for those who want no mail
+ABOUT_A_PUPIL = TO_THE_HOME | {NotificationKind.RIGHTS_ASKED}
 
 
 class NotificationStatus(StrEnum):
@@ -61,6 +63,7 @@ class Because(StrEnum):
     RETRACTED = "the school corrected itself before the message was sent"
     NO_TIE = "has no tie to the pupil any more"
     NO_ADDRESS = "has no usable e-mail address any more"
+    UNWANTED = "wants no e-mail for what is not urgent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Request:
 class Delivery:
     """One notification to one person (None: the school). Open while `retry_at` is set, in flight while SENDING.
 
+    PENDING with a `retry_at` is held back until then, because the person is not to be disturbed.
     `tries` counts the attempts a server answered; `may_have_arrived` never turns false again.
     """
 

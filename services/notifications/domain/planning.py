@@ -12,7 +12,7 @@ from datetime import datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.notifications.domain.deliveries import begin, cancel, conclude, give_up
+from services.notifications.domain.deliveries import begin, cancel, conclude, give_up, hold
 from services.notifications.domain.models import (
     Because,
     CallReason,
@@ -29,19 +29,27 @@ from shared.ids import derived_id
 PATIENCE = timedelta(minutes=2)  # how long the roster may be behind the request
 LOOK_AGAIN = timedelta(seconds=3)
 AT_LEAST = timedelta(hours=4)  # an evening's request is tried into the night
+UNHURRIED_FOR = timedelta(days=7)  # longer than any night, and than most failures of a mail server
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody who might be told: the verdict with its reason, and the addresses not refused yet, best first."""
+    """Somebody who might be told: the verdict with its reason, and the addresses not refused yet, best first.
+
+    `languages` in the order they are wanted; `consented`: told by consent and not by a right of one's own. Of what is
+    not urgent: `wants_mail` false leaves it to the portal, and before `not_before` nobody is disturbed.
+    """
 
     delivery_id: UUID
     person_id: UUID | None
     allowed: bool
     why: str
     addresses: tuple[str, ...] = ()
-    language: str | None = None
+    languages: tuple[str, ...] = ()
     neutral: bool = False
+    consented: bool = False
+    wants_mail: bool = True
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,13 @@ def delivery_id(notification_id: UUID, person_id: UUID | None) -> UUID:
     return derived_id("delivery", notification_id, person_id or "school")
 
 
-def last_call(requested_at: datetime, zone: str) -> datetime:
-    """Until when a message is tried: the end of the school's local day, and at least four hours."""
+def last_call(requested_at: datetime, zone: str, unhurried: bool = False) -> datetime:
+    """Until when a message is tried: the end of the school's local day, and at least four hours.
+
+    What is not urgent is tried for a week: it may have to wait for a morning first.
+    """
+    if unhurried:
+        return requested_at + UNHURRIED_FOR
     tomorrow = local_date(requested_at, zone) + timedelta(days=1)
     return max(datetime.combine(tomorrow, time(), ZoneInfo(zone)), requested_at + AT_LEAST)
 
@@ -90,7 +103,7 @@ def plan(situation: Situation, now: datetime) -> Plan:
     for before in deliveries.values():
         candidate_now = candidates.get(before.delivery_id)
         moved = _move(before, candidate_now, situation, now)
-        if moved.status is not DeliveryStatus.PENDING:
+        if moved.status is not DeliveryStatus.PENDING or moved.retry_at:
             after.append(moved)
         if candidate_now and moved.status is DeliveryStatus.SENDING and moved is not before:
             begun.append((moved, candidate_now))
@@ -110,18 +123,28 @@ def _new(request: Request, candidate: Candidate) -> Delivery:
 
 
 def _move(delivery: Delivery, candidate: Candidate | None, situation: Situation, now: datetime) -> Delivery:
-    new = delivery.status is DeliveryStatus.PENDING
+    new = delivery.status is DeliveryStatus.PENDING and delivery.retry_at is None
     if not new and delivery.retry_at is None:
         return delivery
     hindrance = _hindrance(candidate, situation.request)
-    if hindrance:
-        return delivery if new else cancel(delivery, hindrance)
-    if new:
-        return begin(delivery)
-    if now >= situation.last_call:
+    if hindrance or candidate is None:
+        return _ended(delivery, new, hindrance or Because.NO_TIE)
+    if not new and now >= situation.last_call:
         return give_up(delivery)
-    due = delivery.retry_at is not None and delivery.retry_at <= now
-    return begin(delivery) if due else delivery
+    due = delivery.retry_at is None or delivery.retry_at <= now
+    return _begun(delivery, candidate, now) if due else delivery
+
+
+def _ended(delivery: Delivery, new: bool, hindrance: str) -> Delivery:
+    """Not sent. Of one that was never begun nothing is kept, except that the person did not want it."""
+    return delivery if new and hindrance != Because.UNWANTED else cancel(delivery, hindrance)
+
+
+def _begun(delivery: Delivery, candidate: Candidate, now: datetime) -> Delivery:
+    """Begun on the verdict of this moment, or held back while the person is not to be disturbed."""
+    if candidate.not_before and candidate.not_before > now:
+        return hold(delivery, candidate.not_before)
+    return begin(delivery, candidate.why)
 
 
 def _hindrance(candidate: Candidate | None, request: Request) -> str | None:
@@ -132,6 +155,8 @@ def _hindrance(candidate: Candidate | None, request: Request) -> str | None:
         return Because.NO_TIE
     if not candidate.allowed:
         return candidate.why
+    if not candidate.wants_mail:
+        return Because.UNWANTED
     return None if candidate.addresses else Because.NO_ADDRESS
 
 

@@ -11,6 +11,7 @@ from shared.events.roster import (
     ContactStated,
     GroupStated,
     GuardianshipsStated,
+    LoginStated,
     PersonStated,
     SchoolStated,
     StaffStated,
@@ -25,6 +26,7 @@ class Kind(StrEnum):
     PERSON = "person"
     CONTACT = "contact"
     GUARDIANSHIPS = "guardianships"
+    LOGIN = "login"
     GROUP = "group"
     STAFF = "staff"
     SUBJECT = "subject"
@@ -52,6 +54,7 @@ EVENTS: Mapping[Kind, type[Event]] = {
     Kind.PERSON: PersonStated,
     Kind.CONTACT: ContactStated,
     Kind.GUARDIANSHIPS: GuardianshipsStated,
+    Kind.LOGIN: LoginStated,
     Kind.GROUP: GroupStated,
     Kind.STAFF: StaffStated,
     Kind.SUBJECT: SubjectStated,
@@ -63,7 +66,7 @@ EVENTS: Mapping[Kind, type[Event]] = {
 # What one row of a list becomes; the first is the row itself, the others hang on it.
 KINDS: Mapping[Resource, tuple[Kind, ...]] = {
     Resource.ORGANISATIONS: (Kind.SCHOOL,),
-    Resource.PERSONS: (Kind.PERSON, Kind.CONTACT, Kind.GUARDIANSHIPS),
+    Resource.PERSONS: (Kind.PERSON, Kind.CONTACT, Kind.GUARDIANSHIPS, Kind.LOGIN),
     Resource.GROUPS: (Kind.GROUP,),
     Resource.DUTIES: (Kind.STAFF,),
     Resource.ACTIVITIES: (Kind.SUBJECT,),

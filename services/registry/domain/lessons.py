@@ -31,6 +31,7 @@ def lesson(row: CalendarEvent, origin: Origin, known: Known) -> Reading:
         ends_at=ends_at,
         cancelled=bool(row.cancelled),
         attendance_taken=subject.attendance_taken,
+        subject_id=row.activity.id,
     )
     return Reading((Stated(Kind.LESSON, row.id, row.id, event, row.modified(origin)),))
 

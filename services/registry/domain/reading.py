@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,7 +20,7 @@ from services.registry.domain.ss12000 import (
     Person,
     Row,
 )
-from services.registry.domain.statements import Known, Needs, Reading
+from services.registry.domain.statements import Known, Needs, Reading, Stated
 from services.registry.domain.values import Origin
 from shared.errors import Permanent
 from shared.messaging.codec import describe
@@ -86,8 +86,16 @@ def translate(parsed: Parsed, origin: Origin, known: Known) -> Reading:
         reading = TRANSLATORS[parsed.row.resource](parsed.model, origin, known)
     except ValidationError as error:
         raise Permanent(describe(error, error.title)) from None
-    known.add(reading.stated)
-    return reading
+    owned = Reading(tuple(_owned(stated, origin) for stated in reading.stated), reading.notes)
+    known.add(owned.stated)
+    return owned
+
+
+def _owned(stated: Stated, origin: Origin) -> Stated:
+    """Every event of the roster says whose registry stated it; the others are about what the roster knows."""
+    if "tenant_id" not in type(stated.event).model_fields:
+        return stated
+    return replace(stated, event=stated.event.model_copy(update={"tenant_id": origin.tenant_id}))
 
 
 def _person_needs(row: Person, wanted: Needs) -> None:

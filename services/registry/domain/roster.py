@@ -26,6 +26,7 @@ from shared.events.roster import (
     GroupStated,
     Guardianship,
     GuardianshipsStated,
+    LoginStated,
     Marking,
     Membership,
     PersonStated,
@@ -70,13 +71,14 @@ def school(row: Organisation, origin: Origin, _: Known) -> Reading:
 
 
 def person(row: Person, origin: Origin, known: Known) -> Reading:
-    """A person, how to reach them, and who answers for them (or for whom they answer)."""
+    """A person, how to reach them, who answers for them (or for whom they answer), and how they log in."""
     modified = row.modified(origin)
     ties, notes = _guardianships(row, modified, known)
     stated = (
         Stated(Kind.PERSON, row.id, row.id, _person(row, origin.today), modified),
         Stated(Kind.CONTACT, row.id, row.id, _contact(row), modified),
         *ties,
+        *_login(row, modified),
         *marking_hints(tie.person for tie in row.responsibles or ()),
     )
     return Reading(stated, notes)
@@ -179,6 +181,15 @@ def _contact(row: Person) -> ContactStated:
         emails=_values(row.emails),
         phones=_values(row.phone_numbers),
     )
+
+
+def _login(row: Person, modified: datetime | None) -> list[Stated]:
+    """Nothing without a key. A row that names no identifier any more takes back what it had named."""
+    if row.logins is None:
+        return []
+    event = LoginStated(person_id=row.id, version=UNSET, identifiers=tuple(sorted(set(row.logins))))
+    manner = Manner.WHOLE if row.logins else Manner.EMPTIES_OWN
+    return [Stated(Kind.LOGIN, row.id, row.id, event, modified, manner)]
 
 
 def _values(addresses: Iterable[AddressObject]) -> tuple[str, ...]:

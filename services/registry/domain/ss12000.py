@@ -7,7 +7,7 @@ Tolerated on purpose: null for an empty list, a bare id for a reference, `number
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import blake2b
@@ -18,9 +18,12 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from services.registry.domain.kinds import Resource
-from services.registry.domain.values import Origin, born_by_civic_no
+from services.registry.domain.values import Origin, born_by_civic_no, full_civic_no, plain
+from shared.ids import login_digest
 
 T = TypeVar("T")
+LOGINS = "_logins"  # ours, never a registry's: digests of what the person may log in with
+SCHOOL_MAIL = ("skola personal", "skola elev")  # AddressTypeEnum: addresses that a school gives out itself
 
 
 def _day(value: Any) -> Any:
@@ -136,6 +139,7 @@ class Person(Entity):
     enrolments: Many[Enrolment] = ()
     responsibles: tuple[Responsible, ...] | None = None
     embedded: Embedded | None = Field(None, alias="_embedded")
+    logins: tuple[str, ...] | None = Field(None, alias=LOGINS)
 
 
 class GroupMembership(Lenient):
@@ -268,19 +272,51 @@ class Row:
     fault: str = ""
 
 
-def row_of(resource: Resource, raw: Any, today: date, ref: str | None = None) -> Row:
+def row_of(
+    resource: Resource, raw: Any, today: date, ref: str | None = None, logins: Sequence[str] | None = None
+) -> Row:
     """Take from a row what we use and nothing more: a civic number only for the birth date in it.
 
-    `today` decides the century of a civic number that is written with two digits for the year.
+    `today` decides the century of a civic number that is written with two digits for the year. `logins` are the
+    digests that stand for it (see `logins_of`).
     """
     kept = raw
     if isinstance(raw, dict):
-        kept = {name: value for name, value in raw.items() if name in FIELDS[resource]}
-        if resource is Resource.PERSONS and not kept.get("birthDate"):
-            born = born_by_civic_no(raw.get("civicNo"), today)
-            kept["birthDate"] = born.isoformat() if born else None
+        kept = {name: value for name, value in raw.items() if name in FIELDS[resource] and name != LOGINS}
+        if resource is Resource.PERSONS:
+            kept |= _from_civic_no(kept, raw, today) | ({} if logins is None else {LOGINS: list(logins)})
     entity = _entity(kept)
     return Row(resource, kept, ref or str(entity or _digest(kept)), entity)
+
+
+def logins_of(resource: Resource, raw: Any, origin: Origin) -> list[str] | None:
+    """Digests of what a person may log in with; None where there is no key for them, or no person."""
+    if resource is not Resource.PERSONS or not origin.login_key or not isinstance(raw, dict):
+        return None
+    return [login_digest(origin.login_key, origin.tenant_id, *found) for found in _identifiers(raw, origin.today)]
+
+
+def _identifiers(raw: Mapping[str, Any], today: date) -> Iterator[tuple[str, str]]:
+    """Kind and value of every identifier; what is not written as the standard has it is none."""
+    if civic_no := full_civic_no(raw.get("civicNo"), today):
+        yield "civic_no", civic_no
+    for name in _listed(raw.get("eduPersonPrincipalNames")):
+        if isinstance(name, str) and name.strip():
+            yield "eppn", name
+    for address in _listed(raw.get("emails")):
+        if isinstance(address, dict) and plain(str(address.get("type"))) in SCHOOL_MAIL and address.get("value"):
+            yield "email", str(address["value"])
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _from_civic_no(kept: Mapping[str, Any], raw: Mapping[str, Any], today: date) -> dict[str, str | None]:
+    if kept.get("birthDate"):
+        return {}
+    born = born_by_civic_no(raw.get("civicNo"), today)
+    return {"birthDate": born.isoformat() if born else None}
 
 
 def raw_bytes(row: Row) -> bytes | None:

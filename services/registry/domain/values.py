@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.errors import Permanent
@@ -35,12 +36,16 @@ RELATIONS = {
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a row came from: the source's name, its IANA zone and language, and the local date it was read on."""
+    """Where a row came from: the source's name, its IANA zone and language, the local date it was read on, and whose
+    registry it is. `login_key` turns what somebody logs in with into a digest; without it logins are not stated.
+    """
 
     source: str
     zone: str
     language: str
     today: date
+    tenant_id: UUID
+    login_key: bytes = field(default=b"", repr=False)
 
     def instant(self, value: datetime) -> datetime:
         """The instant in UTC. One written without an offset is local time where the source is.
@@ -78,8 +83,7 @@ def day_after(end: date | None) -> date | None:
 
 def born_by_civic_no(civic_no: Any, today: date) -> date | None:
     """The birth date in a Swedish civic number (or an object with it as `value`); None when there is none in it."""
-    value = civic_no.get("value") if isinstance(civic_no, dict) else civic_no
-    match = CIVIC_NO.fullmatch(value.strip()) if isinstance(value, str) else None
+    match = _civic_no(civic_no)
     if match is None:
         return None
     century, year, month, day, separator = match.groups()
@@ -87,6 +91,20 @@ def born_by_civic_no(civic_no: Any, today: date) -> date | None:
     if century:
         return _date(int(century + year), int(month), born_on)
     return _latest_before(today, int(year), int(month), born_on, skip=1 if separator == "+" else 0)
+
+
+def full_civic_no(civic_no: Any, today: date) -> str | None:
+    """The number with its century and without signs, as identity providers write it; None when it is none."""
+    match, born = _civic_no(civic_no), born_by_civic_no(civic_no, today)
+    if match is None or born is None:
+        return None
+    century, year, month, day, _ = match.groups()
+    return f"{century or born.year // 100}{year}{month}{day}{match.group()[-4:]}"
+
+
+def _civic_no(civic_no: Any) -> re.Match[str] | None:
+    value = civic_no.get("value") if isinstance(civic_no, dict) else civic_no
+    return CIVIC_NO.fullmatch(value.strip()) if isinstance(value, str) else None
 
 
 def _latest_before(today: date, year: int, month: int, day: int, skip: int) -> date | None:

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.kinds import Resource
-from services.registry.domain.ss12000 import Row, raw_bytes, row_of
+from services.registry.domain.ss12000 import LOGINS, Row, raw_bytes, row_of
 from services.registry.tables import held
 from shared.db.bulk import insert_rows
 
@@ -92,4 +92,6 @@ async def listed(session: AsyncSession, limit: int, source: str | None = None) -
 
 
 def _row(row: Any, today: date) -> Row:
-    return row_of(Resource(row.resource), json.loads(row.payload), today, ref=row.ref)
+    kept = json.loads(row.payload)
+    logins = kept.get(LOGINS) if isinstance(kept, dict) else None
+    return row_of(Resource(row.resource), kept, today, row.ref, logins)

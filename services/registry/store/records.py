@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,15 +11,17 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.kinds import EVENTS, KINDS, Kind, Resource
-from services.registry.domain.ledger import Record, payload_of
+from services.registry.domain.record import Record, payload_of
 from services.registry.domain.statements import Key, Known, Needs, Ties
+from services.registry.domain.widening import Bounds, PersonBounds, TieBounds
 from services.registry.tables import record
 from shared.db.bulk import insert_rows
 from shared.events.attendance import LessonPlanned
 from shared.events.roster import GuardianshipsStated, SubjectStated
 
+BOUNDS: Mapping[Kind, type[Bounds]] = {Kind.PERSON: PersonBounds, Kind.GUARDIANSHIPS: TieBounds}
 WRITER_LOCK = 7_305_531
-COLUMNS = "kind, id, ref, version, digest, source, modified_at, erased_at"
+COLUMNS = "kind, id, ref, version, digest, source, modified_at, erased_at, tenant_id, stated, bounds, since"
 NAMES = (
     "kind",
     "id",
@@ -31,11 +33,15 @@ NAMES = (
     "school_id",
     "modified_at",
     "erased_at",
+    "tenant_id",
+    "stated",
+    "bounds",
+    "since",
 )
 UPSERT = "on conflict (kind, id) do update set " + ", ".join(f"{name} = excluded.{name}" for name in NAMES[2:])
-# Only a person's content is needed to judge a statement (the marking); for the rest the digest is enough.
+# Only content on which somebody's access depends is needed to judge a statement; for the rest the digest is enough.
 STORED = text(
-    f"select {COLUMNS}, case when kind = 'person' then payload end as payload from record "
+    f"select {COLUMNS}, case when kind in ('person', 'guardianships') then payload end as payload from record "
     "join unnest(cast(:kinds as text[]), cast(:ids as uuid[])) as wanted(kind, id) using (kind, id)"
 )
 BY_ROW = text(
@@ -43,16 +49,18 @@ BY_ROW = text(
     "and source = :source and (ref = any(cast(:refs as uuid[])) or id = any(cast(:refs as uuid[]))) "
     "order by array_position(cast(:kinds as text[]), kind), id"
 )
-PERSONS = text("select id from record where kind = 'person' and erased_at is null and id = any(cast(:ids as uuid[]))")
-LESSONS = text("select id, payload from record where kind = 'lesson' and id = any(cast(:ids as uuid[]))")
-SUBJECTS = text(
-    "select id, payload from record where kind = 'subject' and erased_at is null and id = any(cast(:ids as uuid[]))"
-)
+# A row of one municipality is never about another's: whose ids a source may name are its own municipality's. Rows kept
+# before the municipality was have none.
+OWN = "id = any(cast(:ids as uuid[])) and (tenant_id is null or tenant_id = :tenant)"
+PERSONS = text(f"select id from record where kind = 'person' and erased_at is null and {OWN}")
+LESSONS = text(f"select id, payload from record where kind = 'lesson' and {OWN}")
+SUBJECTS = text(f"select id, payload from record where kind = 'subject' and erased_at is null and {OWN}")
+# As the source states them: a list that is pieced together goes on from all that was said, not from what is in force.
 TIES = text(
-    "select id, ref, payload from record where kind = 'guardianships' and erased_at is null "
-    "and id = any(cast(:of as uuid[])) union all "
-    "select r.id, r.ref, r.payload from unnest(cast(:to as uuid[])) as grown_up(id) join record r "
-    "on r.kind = 'guardianships' and r.erased_at is null and r.payload -> 'ties' "
+    "select id, ref, coalesce(stated, payload) as payload from record where kind = 'guardianships' "
+    "and erased_at is null and id = any(cast(:of as uuid[])) union all "
+    "select r.id, r.ref, coalesce(r.stated, r.payload) from unnest(cast(:to as uuid[])) as grown_up(id) join record r "
+    "on r.kind = 'guardianships' and r.erased_at is null and (coalesce(r.stated, r.payload) -> 'ties') "
     "@> jsonb_build_array(jsonb_build_object('guardian_id', grown_up.id))"
 )
 LIVE = "from record where source = :source and kind = :kind and erased_at is null"
@@ -67,22 +75,23 @@ async def one_writer(session: AsyncSession) -> None:
     await session.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})
 
 
-async def known(session: AsyncSession, needs: Needs) -> Known:
-    """Look up what the rows refer to."""
+async def known(session: AsyncSession, needs: Needs, tenant_id: UUID) -> Known:
+    """Look up what the rows of a source of this municipality refer to."""
+    mine = {"ids": list(needs.persons), "tenant": tenant_id}
     return Known(
-        persons=set(await session.scalars(PERSONS, {"ids": list(needs.persons)})) if needs.persons else set(),
-        lessons=await _lessons(session, needs.lessons) if needs.lessons else {},
-        subjects=await _subjects(session, needs.subjects) if needs.subjects else {},
+        persons=set(await session.scalars(PERSONS, mine)) if needs.persons else set(),
+        lessons=await _lessons(session, needs.lessons, tenant_id) if needs.lessons else {},
+        subjects=await _subjects(session, needs.subjects, tenant_id) if needs.subjects else {},
         ties=await _ties(session, needs) if needs.ties_of or needs.ties_to else {},
     )
 
 
 async def stored(session: AsyncSession, keys: Iterable[Key]) -> dict[Key, Record]:
-    """What is kept under these keys, erased or not; the content of persons only."""
+    """What is kept under these keys, erased or not; content only of persons and ties."""
     wanted = list(set(keys))
     arrays = {"kinds": [kind.value for kind, _ in wanted], "ids": [thing_id for _, thing_id in wanted]}
     records = [_record(row) for row in await session.execute(STORED, arrays)]
-    return {(one.kind, one.id): one for one in records}
+    return {one.key: one for one in records}
 
 
 async def of_rows(session: AsyncSession, source: str, resource: Resource, refs: Sequence[UUID]) -> list[Record]:
@@ -105,6 +114,10 @@ async def write(session: AsyncSession, records: Iterable[Record]) -> None:
             getattr(one.event, "school_id", None),
             one.modified,
             one.erased_at,
+            one.tenant_id,
+            payload_of(one.stated) if one.stated else None,
+            one.bounds.model_dump_json() if one.bounds else None,
+            one.since,
         )
         for one in records
     ]
@@ -146,19 +159,31 @@ def _window(source: str, resource: Resource, since: datetime | None, until: date
 
 def _record(row: Row[Any]) -> Record:
     kind = Kind(row.kind)
-    event = EVENTS[kind].model_validate({**row.payload, "version": row.version}) if row.payload else None
+    bounds = BOUNDS[kind].model_validate(row.bounds) if row.bounds else None
     return Record(
-        kind, row.id, row.ref, row.version, bytes(row.digest), event, row.source, row.modified_at, row.erased_at
+        kind=kind,
+        id=row.id,
+        ref=row.ref,
+        version=row.version,
+        digest=bytes(row.digest),
+        event=EVENTS[kind].model_validate({**row.payload, "version": row.version}) if row.payload else None,
+        source=row.source,
+        modified=row.modified_at,
+        erased_at=row.erased_at,
+        tenant_id=row.tenant_id,
+        stated=EVENTS[kind].model_validate({**row.stated, "version": 0}) if row.stated else None,
+        bounds=bounds,
+        since=row.since,
     )
 
 
-async def _lessons(session: AsyncSession, wanted: Iterable[UUID]) -> dict[UUID, LessonPlanned]:
-    rows = await session.execute(LESSONS, {"ids": list(wanted)})
+async def _lessons(session: AsyncSession, wanted: Iterable[UUID], tenant_id: UUID) -> dict[UUID, LessonPlanned]:
+    rows = await session.execute(LESSONS, {"ids": list(wanted), "tenant": tenant_id})
     return {row.id: LessonPlanned.model_validate({**row.payload, "version": 0}) for row in rows}
 
 
-async def _subjects(session: AsyncSession, wanted: Iterable[UUID]) -> dict[UUID, SubjectStated]:
-    rows = await session.execute(SUBJECTS, {"ids": list(wanted)})
+async def _subjects(session: AsyncSession, wanted: Iterable[UUID], tenant_id: UUID) -> dict[UUID, SubjectStated]:
+    rows = await session.execute(SUBJECTS, {"ids": list(wanted), "tenant": tenant_id})
     return {row.id: SubjectStated.model_validate({**row.payload, "version": 0}) for row in rows}
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.report import Run
-from services.registry.tables import import_run, subscription, sync_state
+from services.registry.tables import import_run, source_state, subscription, sync_state
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,29 @@ async def remember_progress(session: AsyncSession, source: str, resource: str, r
     values = {"modified_after": reached.modified_after, "last_full_at": reached.last_full_at}
     statement = insert(sync_state).values(source=source, resource=resource, **values)
     await session.execute(statement.on_conflict_do_update(index_elements=["source", "resource"], set_=values))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How the last turn with a source went."""
+
+    last_run_at: datetime
+    last_good_at: datetime | None = None
+    error: str | None = None
+
+
+async def note_turn(session: AsyncSession, run: Run, now: datetime) -> None:
+    """Note that a source was asked, whether or not it had anything new."""
+    values = {"last_run_at": now, "error": run.error()}
+    good = {} if run.errors else {"last_good_at": now}
+    statement = insert(source_state).values(source=run.source, **values, **good)
+    await session.execute(statement.on_conflict_do_update(index_elements=["source"], set_=values | good))
+
+
+async def turns(session: AsyncSession) -> dict[str, Turn]:
+    """How the last turn with each source went."""
+    rows = await session.execute(select(source_state))
+    return {row.source: Turn(row.last_run_at, row.last_good_at, row.error) for row in rows}
 
 
 async def add_run(session: AsyncSession, run: Run, now: datetime) -> None:

@@ -65,7 +65,7 @@ def _same(token: str | None, sent: bytes) -> bool:
 async def _take(importer: Importer, source: Source, resource: Resource, request: Request) -> JSONResponse:
     """201 when something is new, else 200. The answer says of each row what became of it."""
     body = await json_body(request)
-    origin = importer.origin(source.name, source.zone, source.language)
+    origin = importer.origin(source)
     rows = rows_of(resource, body if isinstance(body, list) else [body], origin)
     fates = await _or_busy(importer.take(origin, rows))
     told = [_told(fate) for fate in fates]

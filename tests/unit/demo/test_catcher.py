@@ -44,8 +44,11 @@ class Post:
 async def post() -> AsyncIterator[Post]:
     mailboxes, smtp, web = Mailboxes(ManualClock(SCHOOL_MORNING), most=60), free_port(), free_port()
     server = await listen(mailboxes, smtp)
-    app = create_pages(mailboxes, {ANNA: Owner("Anna Ek", "Moa, 7A")}, "http://127.0.0.1:8000")
-    async with serving(app, web), httpx.AsyncClient(base_url=f"http://127.0.0.1:{web}") as client:
+    app = create_pages(mailboxes, {ANNA: Owner("Anna Ek", ("Moa, 7A", ""))}, "http://127.0.0.1:8000")
+    async with (
+        serving(app, web),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{web}", headers={"accept-language": "en"}) as client,
+    ):
         yield Post(mailboxes, smtp, client)
     server.close()
 
@@ -87,6 +90,14 @@ async def test_the_list_shows_the_newest_first_and_finds_by_name_and_address(pos
     assert ("Först" in by_address, "Sedan" in by_address) == (False, True)
 
 
+async def test_a_page_is_in_the_reader_s_language_and_names_no_protected_child(post: Post) -> None:
+    await post.send(ANNA, 1)
+    swedish = (await post.pages.get("/", headers={"accept-language": "sv"})).text
+    assert "Moa, 7A; ett barn med skyddade personuppgifter" in swedish
+    assert "Moa, 7A; a child with a protected identity" in (await post.pages.get("/mail/1")).text
+    assert 'href="http://127.0.0.1:8000/demo/people"' in swedish
+
+
 async def test_a_mail_is_shown_in_a_sandbox_with_a_strict_policy(post: Post) -> None:
     await post.send(ANNA, 1, "<script>alert(1)</script>")
     answer = await post.pages.get("/mail/1")
@@ -111,5 +122,5 @@ def test_owners_say_whose_mailbox_it_is() -> None:
     assert {school.email for school in whole.schools} <= known.keys()
     protected = whole.with_case(Case.PROTECTED)[0]
     guardian = whole.entitled(protected.id, MONDAY)[0]
-    assert known[guardian.emails[0]].children == "a child with a protected identity"
+    assert known[guardian.emails[0]].children == ("",)
     assert all(email in known for adult in whole.adults.values() for email in adult.emails)

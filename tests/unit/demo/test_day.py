@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.demo.actions import HomeReport, Remove, Report, Stage, TakeBack, Withdraw
+from services.demo.actions import HomeReport, Join, Remove, Report, Stage, TakeBack, Withdraw
 from services.demo.day import Plan, plan_day, play, prepare, replay
 from services.demo.municipality import grow
 from services.demo.people import Case, Municipality
@@ -89,10 +89,34 @@ def test_each_school_has_one_lesson_that_nobody_reports(plan: Plan, whole: Munic
 def test_the_day_has_home_reports_removals_withdrawals_and_strangers(plan: Plan, whole: Municipality) -> None:
     kinds = Counter(type(action) for action in plan.actions)
     assert kinds[HomeReport] > 50
-    assert (kinds[Withdraw], kinds[Remove], kinds[TakeBack]) == (2, 1, 2)
+    assert (kinds[Withdraw], kinds[Remove], kinds[TakeBack], kinds[Join]) == (2, 1, 2, 1)
     strangers = {mark.pupil_id for _, mark in reports(plan)} - whole.pupils.keys()
     assert len(strangers) == 2
     assert plan.held == 3
+
+
+def test_the_pupil_who_gets_one_more_guardian_is_at_school_all_day(plan: Plan, whole: Municipality) -> None:
+    [join] = [action for action in plan.actions if isinstance(action, Join)]
+    assert len(whole.entitled(join.pupil_id, MONDAY)) == 1
+    assert join.pupil_id not in {duty.pupil_id for duty in plan.owed}
+    assert not [mark for _, mark in reports(plan) if mark.pupil_id == join.pupil_id and mark.invalid and mark.reported]
+
+
+def test_the_guardian_whom_nobody_has_confirmed_is_in_the_registry_and_the_pupil_has_no_story_again() -> None:
+    whole = grow(SEED, MONDAY)
+    stage, first = Stage(whole, Records()), plan_day(whole, MONDAY)
+    load(whole, stage.records)
+    replay(first, stage, first.closes)
+    [join] = [action for action in first.actions if isinstance(action, Join)]
+    pupil = whole.pupils[join.pupil_id]
+    served = stage.records.get(Resource.PERSONS, str(pupil.id))
+    assert served is not None
+    assert [one["person"]["id"] for one in served.body["responsibles"]] == [str(tie.adult_id) for tie in pupil.ties]
+    assert stage.records.get(Resource.PERSONS, str(pupil.ties[1].adult_id)) is not None
+    day, before = MONDAY, first
+    for _ in range(3):
+        day, before = day + timedelta(days=1), plan_day(whole, day + timedelta(days=1), before)
+        assert pupil.id not in {duty.pupil_id for duty in before.owed}
 
 
 def test_some_are_told_late_and_some_twice(plan: Plan) -> None:

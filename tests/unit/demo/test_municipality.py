@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
+from uuid import uuid4
 
 import pytest
 
 from services.demo.municipality import grow
 from services.demo.people import Case, Municipality, Pupil, Relation, Tie
+from services.registry.domain.values import CIVIC_NO
 from tests.unit.demo.world import MONDAY, SEED, small_municipality
 
 
@@ -119,6 +122,31 @@ def test_nobody_reaches_those_without_address_and_played_addresses_are_known(who
 def test_every_address_belongs_to_one_person(whole: Municipality) -> None:
     real = [email for adult in whole.adults.values() for email in adult.emails if not adult.simulated]
     assert len(real) == len(set(real))
+
+
+def test_nobody_has_anothers_number_or_account(whole: Municipality) -> None:
+    pupils, adults, employees = whole.pupils.values(), whole.adults.values(), whole.employees
+    numbers = [*(p.civic_no for p in pupils), *(a.civic_no for a in adults), *(e.civic_no for e in employees)]
+    accounts = [*(pupil.account for pupil in pupils), *(employee.account for employee in employees)]
+    assert len(set(numbers)) == len(numbers)
+    assert len(set(accounts)) == len(accounts)
+    assert all(CIVIC_NO.fullmatch(number) for number in numbers)
+    assert {adult.civic_no[:4] for adult in whole.adults.values()} <= {str(year) for year in range(1960, 1993)}
+
+
+def test_two_people_work_for_the_municipality_itself_and_none_of_them_is_a_principal(whole: Municipality) -> None:
+    office = [employee for employee in whole.employees if employee.school_id == whole.owner_id]
+    assert [employee.role for employee in office] == ["Annan personal", "Övrig arbetsledning"]
+    assert sum(employee.role == "Rektor" for employee in whole.employees) == len(whole.schools)
+
+
+def test_a_guardian_whom_the_registry_has_just_named_is_not_told_before_a_person_has_looked() -> None:
+    whole = small_municipality(120)
+    pupil = next(iter(whole.pupils.values()))
+    told, robin = whole.entitled(pupil.id, MONDAY), replace(next(iter(whole.adults.values())), id=uuid4())
+    whole.join(pupil.id, robin)
+    assert robin.id in {tie.adult_id for tie in pupil.ties}
+    assert {adult.id for adult in whole.entitled(pupil.id, MONDAY)} == {adult.id for adult in told}
 
 
 def test_too_small_a_municipality_is_refused_in_words() -> None:

@@ -38,9 +38,12 @@ def request(kind: NotificationKind = NotificationKind.ABSENCE_NOTICE, **changes:
     return replace(plain, **changes)
 
 
-def candidate(asked: Request, person: UUID, allowed: bool = True, addresses: Sequence[str] = ("a@b.se",)) -> Candidate:
+def candidate(
+    asked: Request, person: UUID, allowed: bool = True, addresses: Sequence[str] = ("a@b.se",), **changes: Any
+) -> Candidate:
     why = Why.ANSWERS_FOR if allowed else Why.ENDED
-    return Candidate(delivery_id(asked.notification_id, person), person, allowed, why, tuple(addresses))
+    plain = Candidate(delivery_id(asked.notification_id, person), person, allowed, why, tuple(addresses))
+    return replace(plain, **changes)
 
 
 def situation(

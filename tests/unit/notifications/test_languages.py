@@ -7,9 +7,10 @@ import re
 import pytest
 from babel.messages.extract import extract_from_dir
 
-from services.notifications.languages import LANGUAGES, catalogue, choose
+from services.notifications.languages import catalogue
 from services.notifications.messages import TEMPLATES
 from shared.events.notify import NotificationKind
+from shared.languages import LANGUAGES, choose
 
 PLACES = re.compile(r"%\((\w+)\)s")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -13,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifications.domain.addresses import message_id
-from services.notifications.languages import LANGUAGES
+from services.notifications.domain.models import TO_THE_HOME
 from services.notifications.messages import Composer, Letter
 from services.notifications.mime import one_line, shortened
 from services.notifications.settings import NotificationsSettings
 from shared.events.notify import NotificationKind
+from shared.languages import LANGUAGES
 from tests.unit.notifications.factories import NOW
 
 COMPOSER = Composer(NotificationsSettings(), b"key", "https://portal.example/")
@@ -94,6 +96,30 @@ def test_a_swedish_notice_says_who_writes_and_that_it_is_to_be_read_today() -> N
     assert mail["From"].addresses[0].display_name == "Björkskolan via Skolbro"
     assert "frånvaro måndag 23 november som inte är anmäld" in body(mail, "plain")
     assert "registrerad som vårdnadshavare" in body(mail, "plain")
+
+
+@pytest.mark.parametrize(("kind", "tag"), list(product(sorted(TO_THE_HOME), LANGUAGES)))
+def test_one_who_is_told_by_consent_reads_that_and_not_that_they_are_a_guardian(
+    kind: NotificationKind, tag: str
+) -> None:
+    by_right, by_consent = letter(kind, tag), replace(letter(kind, tag), consented=True)
+    words = {"sv": ("vårdnadshavare", "samtycke"), "nb": ("foresatt", "samtykke"), "nn": ("føresett", "samtykke")}
+    guardian, consent = words.get(tag, ("guardian", "agreed"))
+    for part in ("plain", "html"):
+        assert guardian in body(parsed(by_right), part)
+        assert guardian not in body(parsed(by_consent), part)
+        assert consent in body(parsed(by_consent), part)
+
+
+def test_a_pupil_who_has_turned_18_reads_what_has_changed_and_what_they_can_do() -> None:
+    mail = parsed(letter(NotificationKind.RIGHTS_ASKED))
+    assert mail["Subject"] == "Meddelande från Björkskolan: nu bestämmer du"
+    text = " ".join(body(mail, "plain").split())
+    assert "Du har fyllt 18 år. Därför får dina vårdnadshavare inte längre meddelanden om dig" in text
+    assert "kan du säga det när du har loggat in" in text
+    neutral = parsed(letter(NotificationKind.RIGHTS_ASKED, neutral=True))
+    assert "18" not in str(neutral["Subject"])
+    assert "vårdnadshavare" not in body(neutral, "plain")
 
 
 def test_a_late_notice_writes_the_day_as_people_there_do() -> None:

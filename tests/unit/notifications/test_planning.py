@@ -15,13 +15,15 @@ from services.notifications.domain.models import (
     NotificationStatus,
     Request,
 )
-from services.notifications.domain.planning import PATIENCE, Plan, delivery_id, last_call, plan
+from services.notifications.domain.planning import PATIENCE, UNHURRIED_FOR, Plan, delivery_id, last_call, plan
 from services.notifications.domain.replies import Outcome
 from shared.events.notify import DeliveryStatus, NotificationKind
 from shared.roster.access import Why
 from tests.unit.notifications.factories import ANNA, BO, BUDGET, NOW, candidate, request, situation
 
 RETRACTION = NotificationKind.ABSENCE_RETRACTION
+RIGHTS = NotificationKind.RIGHTS_ASKED
+MORNING = NOW + timedelta(hours=9)
 
 
 def told(made: Plan) -> set[object]:
@@ -177,3 +179,67 @@ def test_a_message_to_the_school_itself_never_lands_on_the_call_list() -> None:
     asked = request(NotificationKind.LESSONS_UNREPORTED, pupil_id=None)
     state = plan(situation(asked, []), NOW).step.state
     assert (state.status, state.reason) == (NotificationStatus.UNREACHED, None)
+
+
+def test_what_is_not_urgent_is_held_back_until_the_quiet_hours_are_over_and_then_sent() -> None:
+    asked = request(RIGHTS)
+    night = plan(situation(asked, [candidate(asked, ANNA, not_before=MORNING)]), NOW)
+    assert told(night) == set()
+    assert (night.step.state.status, night.step.state.next_attempt_at) == (NotificationStatus.WAITING, MORNING)
+    assert night.step.settled() == []
+    held = night.step.after
+    morning = plan(situation(asked, [candidate(asked, ANNA, not_before=MORNING)], held), MORNING)
+    assert told(morning) == {ANNA}
+
+
+def test_one_who_is_held_back_holds_nobody_else_up_and_is_not_forgotten_when_the_other_has_it() -> None:
+    asked = request(RIGHTS)
+    made = plan(situation(asked, [candidate(asked, ANNA, not_before=MORNING), candidate(asked, BO)]), NOW)
+    assert told(made) == {BO}
+    after = [
+        answered(one, Outcome.ACCEPTED, False, BUDGET, NOW) if one.person_id == BO else one for one in made.step.after
+    ]
+    state = conclude(asked, after, NOW)
+    assert (state.status, state.next_attempt_at) == (NotificationStatus.RETRYING, MORNING)
+
+
+def test_a_repeat_of_what_is_not_urgent_waits_for_the_morning_too() -> None:
+    asked = request(RIGHTS, status=NotificationStatus.RETRYING)
+    waiting = delivery(asked, ANNA, DeliveryStatus.DEFERRED, retry_at=NOW, tries=1)
+    made = plan(situation(asked, [candidate(asked, ANNA, not_before=MORNING)], [waiting]), NOW)
+    assert told(made) == set()
+    assert made.step.after == [replace(waiting, retry_at=MORNING)]
+
+
+def test_one_held_back_who_loses_the_right_before_the_morning_is_not_written_to() -> None:
+    asked = request(RIGHTS)
+    held = plan(situation(asked, [candidate(asked, ANNA, not_before=MORNING)]), NOW).step.after
+    made = plan(situation(asked, [candidate(asked, ANNA, allowed=False)], held), MORNING)
+    assert told(made) == set()
+    assert [(one.status, one.why) for one in made.step.settled()] == [(DeliveryStatus.CANCELLED, Why.ENDED)]
+
+
+def test_one_who_wants_no_mail_has_it_settled_without_sending_and_nobody_is_called() -> None:
+    asked = request(RIGHTS)
+    made = plan(situation(asked, [candidate(asked, ANNA, wants_mail=False)]), NOW)
+    assert told(made) == set()
+    assert [(one.status, one.why) for one in made.step.settled()] == [(DeliveryStatus.CANCELLED, Because.UNWANTED)]
+    assert (made.step.state.status, made.step.state.reason) == (NotificationStatus.CANCELLED, None)
+
+
+def test_a_pupil_who_cannot_be_asked_is_nobody_for_the_school_to_call() -> None:
+    asked = request(RIGHTS)
+    for who in (candidate(asked, ANNA, allowed=False), candidate(asked, ANNA, addresses=())):
+        state = plan(situation(asked, [who]), NOW).step.state
+        assert (state.status, state.reason) == (NotificationStatus.UNREACHED, None)
+
+
+def test_every_try_is_made_on_the_verdict_of_its_own_moment() -> None:
+    asked = request(status=NotificationStatus.RETRYING)
+    waiting = delivery(asked, ANNA, DeliveryStatus.DEFERRED, retry_at=NOW, why=Why.ANSWERS_FOR)
+    [(again, _)] = plan(situation(asked, [candidate(asked, ANNA, why=Why.PUPIL_AGREED)], [waiting]), NOW).begun
+    assert again.why == Why.PUPIL_AGREED
+
+
+def test_what_is_not_urgent_is_tried_for_a_week_because_it_may_have_to_wait_for_the_morning() -> None:
+    assert last_call(NOW, "Europe/Stockholm", unhurried=True) == NOW + UNHURRIED_FOR

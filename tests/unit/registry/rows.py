@@ -11,6 +11,7 @@ from services.registry.domain.reading import parse, translate
 from services.registry.domain.ss12000 import row_of
 from services.registry.domain.statements import Known, Reading
 from services.registry.domain.values import Origin
+from shared.ids import tenant_id
 
 SCHOOL = UUID("11111111-1111-4111-8111-111111111111")
 PUPIL = UUID("22222222-2222-4222-8222-222222222222")
@@ -20,7 +21,8 @@ LESSON = UUID("55555555-5555-4555-8555-555555555555")
 SUBJECT = UUID("66666666-6666-4666-8666-666666666666")
 TODAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
-ORIGIN = Origin("kommunen", "Europe/Stockholm", "sv", TODAY)
+TENANT = tenant_id("kommunen")
+ORIGIN = Origin("kommunen", "Europe/Stockholm", "sv", TODAY, TENANT)
 
 
 def meta(modified: str = "2026-11-20T10:00:00+01:00") -> dict[str, str]:

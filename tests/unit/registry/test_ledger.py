@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.registry.domain.kinds import Kind
-from services.registry.domain.ledger import Ledger, Outcome, Record, erased, milliseconds, payload_of, released
+from services.registry.domain.ledger import Ledger, Outcome
+from services.registry.domain.record import Record, erased, milliseconds, payload_of, released
 from services.registry.domain.statements import Key, Manner, Stated
+from services.registry.domain.widening import What
 from shared.events.attendance import AbsenceReported, AttendanceRecorded, LessonPlanned
 from shared.events.envelope import Event
 from shared.events.roster import ContactStated, GuardianshipsStated, Marking, PersonStated
-from tests.unit.registry.rows import LESSON, NOW, PUPIL, SCHOOL
+from tests.unit.registry.rows import LESSON, NOW, ORIGIN, PUPIL, SCHOOL
 
 EARLIER, LATER = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
 CONTACT = (Kind.CONTACT, PUPIL)
@@ -32,13 +34,15 @@ def person(
     modified: datetime | None = None,
     manner: Manner = Manner.WHOLE,
     active: bool = True,
+    born: date | None = None,
 ) -> Stated:
-    event = PersonStated(person_id=PUPIL, version=0, marking=marking, active=active)
+    event = PersonStated(person_id=PUPIL, version=0, marking=marking, active=active, born=born)
     return Stated(Kind.PERSON, PUPIL, PUPIL, event, modified, manner)
 
 
 def ledger(records: dict[Key, Record] | None = None, source: str = "a", **more: object) -> Ledger:
-    return Ledger(source, NOW, dict(records or {}), frozenset({"a", "b"}) - {source}, **more)  # type: ignore[arg-type]
+    origin = replace(ORIGIN, source=source)
+    return Ledger(origin, NOW, dict(records or {}), frozenset({"a", "b"}) - {source}, **more)  # type: ignore[arg-type]
 
 
 def after(*stated: Stated, records: dict[Key, Record] | None = None, **more: object) -> Ledger:
@@ -92,14 +96,13 @@ def test_a_later_time_of_change_is_remembered_without_being_news() -> None:
     assert book.touched[CONTACT].version == kept[CONTACT].version
 
 
-def test_a_milder_marking_is_not_followed_and_a_person_must_decide() -> None:
-    book = after(person(Marking.PROTECTED, EARLIER))
-    milder = person(Marking.NONE, LATER, active=False)
-    assert "must decide" in book.objections(milder)[0]
-    assert book.take(milder) is Outcome.CHANGED
+def test_a_milder_marking_is_not_followed_and_waits_for_a_person() -> None:
+    book = after(person(Marking.PROTECTED, EARLIER), person(Marking.NONE, LATER, active=False))
     event = book.records[PERSON].event
     assert isinstance(event, PersonStated)
     assert (event.marking, event.active) == (Marking.PROTECTED, False)
+    [(record, [waiting])] = book.waiting()
+    assert (record.key, waiting.what, waiting.after) == (PERSON, What.MILDER_MARKING, {"marking": "none"})
 
 
 def test_an_older_statement_may_still_make_the_marking_stricter_but_nothing_else() -> None:
@@ -119,11 +122,15 @@ def test_a_hint_makes_a_known_person_stricter_and_is_nothing_about_a_stranger() 
     assert book.take(person(Marking.NONE, manner=Manner.MARKING_ONLY)) is Outcome.UNCHANGED
 
 
-def test_a_person_decides_and_the_milder_marking_is_then_no_objection() -> None:
-    kept = released(after(person(Marking.PROTECTED)).records[PERSON], Marking.NONE, NOW)
-    book = ledger({PERSON: kept})
-    assert book.objections(person(Marking.NONE)) == []
-    assert book.take(person(Marking.NONE)) is Outcome.UNCHANGED
+def test_a_person_decides_and_the_milder_marking_then_waits_no_more() -> None:
+    book = after(person(Marking.PROTECTED), person(Marking.NONE))
+    [(record, [waiting])] = book.waiting()
+    kept = released(record, waiting, NOW)
+    assert isinstance(kept.event, PersonStated)
+    assert kept.event.marking is Marking.NONE
+    again = ledger({PERSON: kept})
+    assert again.take(person(Marking.NONE)) is Outcome.UNCHANGED
+    assert again.waiting() == []
 
 
 def test_what_one_connected_source_states_another_does_not_overwrite() -> None:
@@ -141,7 +148,7 @@ def test_another_source_may_still_make_a_marking_stricter() -> None:
 
 def test_a_source_that_is_no_longer_connected_is_succeeded() -> None:
     kept = after(contact("Alva")).records
-    book = Ledger("c", NOW, kept, frozenset({"b"}))
+    book = Ledger(replace(ORIGIN, source="c"), NOW, kept, frozenset({"b"}))
     assert book.take(contact("Alva")) is Outcome.UNCHANGED
     assert book.touched[CONTACT].source == "c"
     assert book.news() == []
@@ -202,8 +209,8 @@ def test_of_an_erased_person_with_a_marking_the_marking_is_left_and_meets_them_w
     gone = erased(after(person(Marking.PROTECTED)).records[PERSON], NOW)
     assert gone.event == PersonStated(person_id=PUPIL, version=gone.version, marking=Marking.PROTECTED, active=False)
     book = ledger({PERSON: gone})
-    assert book.objections(person())
     assert book.take(person()) is Outcome.NEW
+    assert [one.what for _, waits in book.waiting() for one in waits] == [What.MILDER_MARKING]
     event = book.records[PERSON].event
     assert isinstance(event, PersonStated)
     assert (event.marking, event.active) == (Marking.PROTECTED, True)
@@ -218,8 +225,9 @@ def test_what_comes_back_after_a_deletion_is_new_with_a_higher_version() -> None
     assert book.records[CONTACT].erased_at is None
 
 
+BORN = [None, date(1980, 5, 1), date(1981, 5, 1), date(2012, 5, 1), date(2014, 5, 1)]
 VERSIONS = st.lists(
-    st.tuples(st.sampled_from(Marking), st.booleans(), st.sampled_from(["Alva", "Alma", "Åsa"])),
+    st.tuples(st.sampled_from(Marking), st.booleans(), st.sampled_from(BORN), st.sampled_from(["Alva", "Alma"])),
     min_size=1,
     max_size=5,
 )
@@ -227,13 +235,13 @@ VERSIONS = st.lists(
 
 @given(versions=VERSIONS, data=st.data())
 def test_importing_versions_in_any_order_and_any_number_of_times_ends_in_the_same_state(
-    versions: list[tuple[Marking, bool, str]], data: st.DataObject
+    versions: list[tuple[Marking, bool, date | None, str]], data: st.DataObject
 ) -> None:
     stated = [
         pair
-        for hour, (marking, active, name) in enumerate(versions)
+        for hour, (marking, active, born, name) in enumerate(versions)
         for moment in [datetime(2026, 1, 1, hour, tzinfo=UTC)]
-        for pair in [(person(marking, moment, active=active), contact(name, moment))]
+        for pair in [(person(marking, moment, active=active, born=born), contact(name, moment))]
     ]
     again = data.draw(st.lists(st.sampled_from(stated), max_size=10))
     mixed = data.draw(st.permutations([*stated, *again]))

@@ -22,6 +22,7 @@ PLANNED = LessonPlanned(
     school_id=SCHOOL,
     starts_at=datetime(2026, 11, 23, 7, tzinfo=UTC),
     ends_at=datetime(2026, 11, 23, 8, tzinfo=UTC),
+    subject_id=SUBJECT,
 )
 TAUGHT = SubjectStated(subject_id=SUBJECT, version=0, school_id=SCHOOL, name="Matematik")
 KNOWN = Known(persons={PUPIL}, lessons={LESSON: PLANNED}, subjects={SUBJECT: TAUGHT})

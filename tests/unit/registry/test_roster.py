@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -11,7 +12,7 @@ import pytest
 
 from services.registry.domain.kinds import Kind, Resource
 from services.registry.domain.statements import Known, Manner, Stated, Ties, through_guardians
-from services.registry.domain.values import Origin, born_by_civic_no, day_after
+from services.registry.domain.values import born_by_civic_no, day_after
 from shared.errors import Permanent
 from shared.events.envelope import Event
 from shared.events.roster import (
@@ -29,6 +30,7 @@ from shared.events.roster import (
 from tests.unit.registry.rows import (
     FATHER,
     MOTHER,
+    ORIGIN,
     PUPIL,
     SCHOOL,
     TODAY,
@@ -353,7 +355,7 @@ def test_what_is_not_a_row_at_all_is_held_too(raw: object) -> None:
 
 def test_the_pupils_school_ids_depend_on_the_local_date_it_is_read_on() -> None:
     raw = pupil(enrolments=[{"enroledAt": {"id": str(SCHOOL)}, "schoolType": "GR", "endDate": "2026-11-23"}])
-    later = Origin("kommunen", "Europe/Stockholm", "sv", date(2026, 11, 24))
+    later = replace(ORIGIN, today=date(2026, 11, 24))
     [person] = [one.event for one in read(Resource.PERSONS, raw, origin=later).stated if one.kind is Kind.PERSON]
     assert isinstance(person, PersonStated)
     assert person.school_ids == ()

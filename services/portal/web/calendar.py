@@ -1,0 +1,95 @@
+"""A secret address from which a person's own calendar can fetch the school days."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException, Path, Request
+from starlette.responses import RedirectResponse, Response
+
+from services.portal.domain.calendar import AHEAD_DAYS, BACK_DAYS, calendar, spans
+from services.portal.domain.family import pupils_of
+from services.portal.store.audit import Look, note
+from services.portal.store.families import calendar_facts
+from services.portal.store.wishes import end_feed, feed_made_at, feed_of, make_feed, wishes_of
+from services.portal.tables import roster
+from services.portal.web.shown import Face, Me, trace
+from shared.db.reach import Reach, reach_as
+from shared.languages import N_, choose
+from shared.roster.standing import standing_of
+from shared.web.viewing import viewing
+
+SECRET_BYTES = 32
+SCHOOL_DAY, SCHOOL_DAYS = N_("School day"), N_("School days")
+HEADERS = {"Cache-Control": "private, max-age=900", "X-Robots-Tag": "noindex"}
+Secret = Annotated[str, Path(min_length=40, max_length=60)]
+
+
+class Act(StrEnum):
+    """What a button does."""
+
+    MAKE = "make"
+    REMOVE = "remove"
+
+
+def add_calendar(router: APIRouter, face: Face) -> None:
+    """`/calendar` and the feed itself."""
+
+    @router.get("/calendar")
+    async def calendar_page(request: Request, session: Me, removed: bool = False) -> Response:
+        async with viewing(face.kit, roster, session) as view:
+            made_at = await feed_made_at(view.db, session.person_id)
+        return face.show(request, view, "calendar.html", made_at=made_at, address=None, removed=removed)
+
+    @router.post("/calendar")
+    async def decide(request: Request, session: Me, act: Annotated[Act, Form()]) -> Response:
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        async with viewing(face.kit, roster, session) as view:
+            if act is Act.MAKE:
+                await make_feed(view.db, session.person_id, session.tenant_id, secret, view.now)
+            else:
+                await end_feed(view.db, session.person_id)
+            theirs = [one.pupil_id for one in pupils_of(view.standing, view.now)]
+            await trace(view, "calendar made" if act is Act.MAKE else "calendar removed", theirs)
+        if act is Act.REMOVE:
+            return RedirectResponse("/calendar?removed=true", 303)
+        address = f"{face.kit.settings.portal_url.rstrip('/')}/calendar/{secret}.ics"
+        return face.show(request, view, "calendar.html", made_at=view.now, address=address, removed=False)
+
+    @router.get("/calendar/{secret}.ics")
+    async def feed(request: Request, secret: Secret) -> Response:
+        body = await _feed(face, secret)
+        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        headers = {**HEADERS, "ETag": tag}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(body, headers=headers, media_type="text/calendar; charset=utf-8")
+
+
+async def _feed(face: Face, secret: str) -> bytes:
+    """The calendar of whoever has this address, by what they may see at this moment. Raises 404 for nobody.
+
+    Whose address it is, the machine looks up; everything else is reached as that person and no further.
+    """
+    kit, now = face.kit, face.kit.clock.now()
+    async with kit.sessions() as session:
+        found = await feed_of(session, secret)
+    if found is None:
+        raise HTTPException(404)
+    person_id, tenant_id, made_at = found
+    async with kit.people.begin() as db:
+        await reach_as(db, Reach(tenant_id))
+        standing = await standing_of(db, roster, person_id, tenant_id, now)
+        pupils = [one for one in pupils_of(standing, now) if not one.protected] if standing else []
+        if standing is None or not pupils:
+            raise HTTPException(404)
+        await reach_as(db, Reach(tenant_id, tuple(standing.schools)))
+        entries = spans(pupils, await calendar_facts(db, pupils, BACK_DAYS, AHEAD_DAYS))
+        wishes = await wishes_of(db, person_id)
+        looks = [Look(tenant_id, person_id, one.pupil_id, "calendar") for one in pupils]
+        await note(db, looks, now)
+    say = face.pages.words[choose(wishes.language if wishes else None).tag].ugettext
+    return calendar(entries, say(SCHOOL_DAY), say(SCHOOL_DAYS), [one.zone for one in pupils], made_at)

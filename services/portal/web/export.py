@@ -1,0 +1,55 @@
+"""Duties as a file for a spreadsheet, as Nordic Excel opens it: semicolons, and UTF-8 with its mark."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from services.portal.domain.duties import Outcome
+from services.portal.store.schools import Known
+from services.portal.web.staff import Shown
+from services.portal.web.staff_words import OUTCOMES, REASONS
+from shared.events.duties import DutyStatus
+from shared.languages import N_
+
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take what follows for a formula
+HEADS = (N_("Day"), N_("Class"), N_("Pupil"), N_("How it stands"))
+STEPS = (
+    (DutyStatus.OWED, OUTCOMES[Outcome.OWED]),
+    (DutyStatus.SENT, OUTCOMES[Outcome.SENT]),
+    (DutyStatus.DELIVERED, OUTCOMES[Outcome.DELIVERED]),
+    (DutyStatus.UNDERSTOOD, OUTCOMES[Outcome.UNDERSTOOD]),
+    (DutyStatus.UNREACHABLE, OUTCOMES[Outcome.UNREACHABLE]),
+    (DutyStatus.RETRACTED, OUTCOMES[Outcome.RETRACTED]),
+)
+LAST = (N_("Why by telephone"), N_("Reference"))
+Say = Callable[[str], str]
+
+
+def duties_as_csv(duties: Iterable[tuple[Shown, Known]], zone: str, say: Say) -> bytes:
+    """A line for each duty, times on the school's clock. Only a pupil may have a name, if not protected."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    writer.writerow([say(head) for head in (*HEADS, *(head for _, head in STEPS), *LAST)])
+    for pupil, duty in duties:
+        writer.writerow([harmless(cell) for cell in _cells(pupil, duty, ZoneInfo(zone), say)])
+    return text.getvalue().encode("utf-8-sig")
+
+
+def harmless(cell: str) -> str:
+    """The cell, with a quote before what a spreadsheet would run (OWASP, CSV injection)."""
+    return f"'{cell}" if cell.startswith(DANGEROUS) else cell
+
+
+def _cells(pupil: Shown, duty: Known, zone: ZoneInfo, say: Say) -> list[str]:
+    def clock(at: datetime | None) -> str:
+        return f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at else ""
+
+    who = say(N_("protected identity")) if pupil.protected else pupil.name or ""
+    steps = [clock(duty.first(status)) for status, _ in STEPS]
+    reason = say(REASONS.get(duty.reason, duty.reason)) if duty.reason else ""
+    stands = say(OUTCOMES[duty.stands])
+    return [duty.day.isoformat(), duty.class_name or "", who, stands, *steps, reason, str(duty.duty_id)]

@@ -1,0 +1,153 @@
+"""The sentences of the portal's pages that depend on a code word. English here, translated when shown."""
+
+from __future__ import annotations
+
+from services.portal.domain.family import WANTS_NO_MAIL
+from services.portal.domain.home import Stand
+from shared.events.notify import DeliveryStatus, NotificationKind
+from shared.languages import N_
+from shared.roster.access import Why
+
+WHY = {
+    Why.ANSWERS_FOR: N_("You answer for this child, by the registry’s word on that day."),
+    Why.PUPIL_AGREED: N_("The pupil is of age and has agreed that you may know."),
+    Why.GUARDIANS_AGREED: N_("Everyone who answers for this child has agreed that you may know."),
+    Why.NO_CUSTODY: N_("The registry says that you have no custody, and nobody has recorded a consent."),
+    Why.NOT_YET: N_("The registry says that your custody had not begun."),
+    Why.ENDED: N_("The registry says that your custody had ended."),
+    Why.PUPIL_ADULT: N_("The pupil is 18 or older and alone decides who may know."),
+    Why.AGE_UNKNOWN: N_("The registry does not say how old the pupil is, so the school must look at it."),
+    Why.PUPIL_GONE: N_("The registry does not have the pupil as active any more."),
+    Why.GUARDIAN_GONE: N_("The registry does not have you as active any more."),
+    Why.GUARDIAN_UNKNOWN: N_("The registry has not told us who you are."),
+    Why.CONSENT_OVER: N_("The consent that let you know is not in force."),
+    Why.CONSENT_NOT_THEIRS: N_("The consent that let you know was not given by those who decide now."),
+    Why.ONESELF: N_("It is about yourself: you are of age and decide alone."),
+    Why.NOT_OF_AGE: N_("You are not 18 yet, so there was nothing to ask."),
+    WANTS_NO_MAIL: N_("You want no e-mail about what is not urgent, so this is shown here only."),
+}
+WHY_SHOWN = N_("You may see what concerns this pupil.")
+KINDS = {
+    NotificationKind.ABSENCE_NOTICE: N_("Missing without a known reason"),
+    NotificationKind.ABSENCE_NOTICE_LATE: N_("Missing on an earlier day, registered afterwards"),
+    NotificationKind.ABSENCE_RETRACTION: N_("Taken back: the school has corrected itself"),
+    NotificationKind.RIGHTS_ASKED: N_("You are 18: who may go on being told?"),
+}
+OTHER_KIND = N_("A message from the school")
+STATUSES = {
+    DeliveryStatus.DELIVERED: ("good", N_("Delivered")),
+    DeliveryStatus.BOUNCED: ("alarm", N_("Your mail server refused it")),
+    DeliveryStatus.GIVEN_UP: ("alarm", N_("Could not be delivered")),
+    DeliveryStatus.CANCELLED: ("quiet", N_("Shown here only")),
+    DeliveryStatus.UNCERTAIN: ("wait", N_("May have arrived")),
+}
+OTHER_STATUS = ("wait", N_("On its way"))
+STANDS = {
+    Stand.CHECKING: ("quiet", N_("The school is checking")),
+    Stand.WRITING: ("wait", N_("We are writing to you")),
+    Stand.WROTE: ("wait", N_("We wrote to you")),
+    Stand.WROTE_OTHERS: ("wait", N_("Those who answer for the child were told")),
+    Stand.UNREACHED: ("alarm", N_("No mail came through; the school calls")),
+    Stand.READ: ("good", N_("You have read this")),
+    Stand.ANSWERED: ("good", N_("Read and understood at home")),
+    Stand.RETRACTED: ("good", N_("Corrected by the school")),
+    Stand.MISSED: ("alarm", N_("You were not told the same day")),
+}
+NEXT = {
+    Stand.CHECKING: N_(
+        "A teacher has just reported this and may still correct it. If it stands, those who answer for the child get a "
+        "message. Nothing is needed from you now."
+    ),
+    Stand.WRITING: N_("The message is on its way. If you know where the child is, tell the school at once."),
+    Stand.WROTE: N_(
+        "If you know where the child is, tell the school the reason as you usually do. "
+        "If you do not know, call the school now."
+    ),
+    Stand.WROTE_OTHERS: N_(
+        "Somebody who answers for the child has been told. If you know where the child is, tell the school."
+    ),
+    Stand.UNREACHED: N_(
+        "No message could be delivered by mail, so the school has the child on its list of homes to call."
+    ),
+    Stand.READ: N_(
+        "The school sees that the message was read. If you know the reason, tell the school as you usually do."
+    ),
+    Stand.ANSWERED: N_("The school sees that the message was understood at home. Nothing more is needed."),
+    Stand.RETRACTED: N_("The school corrected itself after the message. Nothing is needed from you."),
+    Stand.MISSED: N_(
+        "The message should have reached you on the day itself and did not. The school sees that it failed."
+    ),
+}
+STANDS_ONESELF = {
+    Stand.WRITING: ("wait", N_("Your home is being told")),
+    Stand.WROTE_OTHERS: ("wait", N_("Your home was told")),
+    Stand.UNREACHED: ("alarm", N_("Nobody at home could be reached by mail")),
+    Stand.MISSED: ("alarm", N_("Your home was not told the same day")),
+}
+NEXT_ONESELF = {
+    Stand.CHECKING: N_("A teacher has just reported this. If it is wrong, talk to the teacher today."),
+    Stand.WRITING: N_("If there is a reason, ask those at home to tell the school, or talk to your mentor."),
+    Stand.WROTE_OTHERS: N_("If there is a reason, ask those at home to tell the school, or talk to your mentor."),
+    Stand.UNREACHED: N_("The school calls your home. If there is a reason, talk to your mentor."),
+    Stand.ANSWERED: N_("It was understood at home. Nothing more is needed."),
+    Stand.RETRACTED: N_("The school corrected itself. Nothing is needed from you."),
+    Stand.MISSED: N_("The school sees that your home was not told. If there is a reason, talk to your mentor."),
+}
+LOOKED_AT = {
+    "home": N_("The first page"),
+    "notice": N_("A message"),
+    "notice at school": N_("A message to the home"),
+    "notice read": N_("Said that a message was read"),
+    "messages": N_("The list of messages"),
+    "consents": N_("Who may know"),
+    "consent signed": N_("Signed that somebody may know"),
+    "consent withdrawn": N_("Took back that somebody may know"),
+    "rights answered": N_("Answered who may go on being told"),
+    "calendar made": N_("Made a calendar address"),
+    "calendar removed": N_("Removed a calendar address"),
+    "calendar": N_("The calendar, fetched by its secret address"),
+    "who looked": N_("This page"),
+    "came of age": N_("Came of age: guardians’ access ended and the pupil was asked"),
+    "class": N_("The class"),
+    "pupil": N_("The pupil’s page"),
+    "duty": N_("How a message was carried out"),
+    "duties": N_("The list of duties"),
+    "duties.csv": N_("The list of duties, as a file"),
+    "school": N_("The school’s duties"),
+}
+AT_HOME = frozenset(
+    {
+        "home", "notice", "notice read", "messages", "consents", "consent signed", "consent withdrawn",
+        "rights answered", "calendar made", "calendar removed", "calendar", "who looked",
+    }
+)  # fmt: skip
+
+
+def why(verdict: str | None) -> str:
+    """Why a message came, or why its page may be seen, as a sentence to translate."""
+    return WHY.get(verdict or "", WHY_SHOWN)
+
+
+def kind(code: str) -> str:
+    """What a message is about, in a few words to translate."""
+    return KINDS.get(NotificationKind(code), OTHER_KIND) if code in set(NotificationKind) else OTHER_KIND
+
+
+def status(code: str) -> tuple[str, str]:
+    """What became of a message: the badge's kind and its words to translate."""
+    return STATUSES.get(DeliveryStatus(code), OTHER_STATUS) if code in set(DeliveryStatus) else OTHER_STATUS
+
+
+def stand(one: Stand, oneself: bool) -> tuple[str, str]:
+    """How a notice stands: the badge's kind and its words to translate, to the pupil or to somebody at home."""
+    return STANDS_ONESELF.get(one, STANDS[one]) if oneself else STANDS[one]
+
+
+def comes_next(one: Stand, oneself: bool) -> str:
+    """What happens next and what the reader can do, to translate."""
+    return NEXT_ONESELF.get(one, NEXT[one]) if oneself else NEXT[one]
+
+
+def looked_at(code: str) -> str:
+    """What somebody looked at or did; a page without words of its own is named by its code."""
+    return LOOKED_AT.get(code, code)

@@ -1,0 +1,120 @@
+"""What staff read for code words: columns, verdicts and reasons. English here, translated when shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.portal.domain.duties import Outcome, Span
+from shared.events.duties import DutyStatus
+from shared.events.notify import DeliveryStatus, NotificationKind
+from shared.languages import N_
+from shared.roster.access import Why
+from shared.web.charts import Kind
+
+OUTCOMES = {
+    Outcome.OWED: N_("Owed"),
+    Outcome.SENT: N_("Sent"),
+    Outcome.DELIVERED: N_("Delivered"),
+    Outcome.UNDERSTOOD: N_("Understood"),
+    Outcome.MET: N_("Met"),
+    Outcome.WAITING: N_("Under way"),
+    Outcome.UNREACHABLE: N_("To phone"),
+    Outcome.MISSED: N_("Missed"),
+    Outcome.RETRACTED: N_("Taken back"),
+}
+MEANINGS = {
+    Outcome.OWED: N_("a pupil under 18 was missing without a known reason, so the home was to be told that day"),
+    Outcome.SENT: N_("a mail was handed to a mail server"),
+    Outcome.DELIVERED: N_("the mail was taken for at least one person who has the right to be told"),
+    Outcome.UNDERSTOOD: N_("somebody at home has confirmed it, or has explained the absence"),
+    Outcome.MET: N_("the home was told on the day itself"),
+    Outcome.WAITING: N_("the day is not over and nobody at home has it yet"),
+    Outcome.UNREACHABLE: N_("no mail can reach anybody with the right, so the school has it on its call list"),
+    Outcome.MISSED: N_("the day passed and nobody at home had been told"),
+    Outcome.RETRACTED: N_("the school corrected itself, so nothing was owed after all"),
+}
+KINDS: dict[Outcome, Kind] = {
+    Outcome.MET: "good",
+    Outcome.WAITING: "plain",
+    Outcome.UNREACHABLE: "wait",
+    Outcome.MISSED: "alarm",
+    Outcome.RETRACTED: "quiet",
+}
+SPANS = {
+    Span.DAY: N_("One day"),
+    Span.WEEK: N_("The week"),
+    Span.MONTH: N_("The month"),
+    Span.HALF_YEAR: N_("The half-year"),
+}
+MOMENTS = {
+    DutyStatus.OWED: N_("Owed: the time to explain the absence is over"),
+    DutyStatus.SENT: N_("Sent: handed to a mail server"),
+    DutyStatus.UNREACHABLE: N_("Handed to the school, to be made by telephone"),
+    DutyStatus.DELIVERED: N_("Delivered: a mail server took it"),
+    DutyStatus.UNDERSTOOD: N_("Understood: the home has confirmed it"),
+    DutyStatus.MET: N_("Met"),
+    DutyStatus.MISSED: N_("Missed"),
+    DutyStatus.RETRACTED: N_("Taken back: the school corrected itself"),
+}
+STEPS = {
+    DutyStatus.UNREACHABLE: "wait",
+    DutyStatus.DELIVERED: "good",
+    DutyStatus.UNDERSTOOD: "good",
+    DutyStatus.MET: "good",
+    DutyStatus.MISSED: "alarm",
+}
+DELIVERIES = {
+    DeliveryStatus.DELIVERED: (N_("Delivered"), "good"),
+    DeliveryStatus.BOUNCED: (N_("Refused by the mail server"), "alarm"),
+    DeliveryStatus.GIVEN_UP: (N_("Given up after several tries"), "alarm"),
+    DeliveryStatus.CANCELLED: (N_("Ended before it was sent"), ""),
+    DeliveryStatus.UNCERTAIN: (N_("Perhaps delivered"), "wait"),
+}
+MESSAGES = {
+    NotificationKind.ABSENCE_NOTICE: N_("Notice of absence"),
+    NotificationKind.ABSENCE_NOTICE_LATE: N_("Notice of absence, registered afterwards"),
+    NotificationKind.ABSENCE_RETRACTION: N_("Correction"),
+}
+# The code words with which the notifications service hands a notice to the school.
+REASONS = {
+    "pupil_unknown": N_("The registry has not told us who the pupil is, so nobody could be written to."),
+    "pupil_gone": N_("The pupil is no longer active in the registry, so nobody was written to."),
+    "pupil_adult": N_("The pupil is 18 or older, so no guardian may be told. Talk to the pupil."),
+    "age_unknown": N_("The pupil's date of birth is missing, so a person must judge who may be told."),
+    "no_guardian": N_("Nobody who has the right to be told is in the registry."),
+    "no_address": N_("Nobody who has the right to be told has a usable e-mail address."),
+    "bounced": N_("Every address of those who have the right to be told was refused."),
+    "given_up": N_("The mail servers did not take the message in time."),
+}
+# Verdicts by the text that travels with a delivery: those of `Why`, and what notifications says besides.
+VERDICTS = {
+    Why.ANSWERS_FOR: N_("Answers for the pupil"),
+    Why.PUPIL_AGREED: N_("The pupil, being of age, has agreed"),
+    Why.GUARDIANS_AGREED: N_("Everyone who answers for the pupil has agreed"),
+    Why.NO_CUSTODY: N_("Has no custody, and nobody has recorded a consent"),
+    Why.NOT_YET: N_("The custody has not begun"),
+    Why.ENDED: N_("The custody has ended"),
+    Why.PUPIL_ADULT: N_("The pupil is 18 or older and alone decides"),
+    Why.AGE_UNKNOWN: N_("The pupil's date of birth is unknown, so a person must look"),
+    Why.PUPIL_GONE: N_("The pupil is not active in the registry"),
+    Why.GUARDIAN_GONE: N_("Is not active in the registry"),
+    Why.GUARDIAN_UNKNOWN: N_("The registry has not told us who this is"),
+    Why.CONSENT_OVER: N_("The consent is not in force"),
+    Why.CONSENT_NOT_THEIRS: N_("The consent was not given by those who now decide"),
+    "is the school's own address": N_("The school's own address"),
+    "the school corrected itself before the message was sent": N_("The school corrected itself before it was sent"),
+    "has no tie to the pupil any more": N_("Has no tie to the pupil any more"),
+    "has no usable e-mail address any more": N_("Has no usable e-mail address any more"),
+}
+WORDS: dict[str, Any] = {
+    "outcomes": OUTCOMES,
+    "meanings": MEANINGS,
+    "kinds": KINDS,
+    "spans": SPANS,
+    "moments": MOMENTS,
+    "steps_kind": STEPS,
+    "deliveries": DELIVERIES,
+    "messages": MESSAGES,
+    "reasons": REASONS,
+    "verdicts": VERDICTS,
+}

@@ -1,0 +1,51 @@
+"""A person's own transaction: who they are now, and a database that reaches no further than that."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import HTTPException
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.db.reach import Reach, reach_as
+from shared.kit import Kit
+from shared.roster.standing import Standing, standing_of
+from shared.web.session import Session
+
+
+class Gone(HTTPException):
+    """The person of a session is not active in the registry any more (410: they were here once)."""
+
+    def __init__(self) -> None:
+        super().__init__(410, "The registry does not know you as active any more, so there is nothing to show.")
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page is made from: the transaction, who is looking, and when."""
+
+    db: AsyncSession
+    standing: Standing
+    session: Session
+    now: datetime
+
+
+@asynccontextmanager
+async def viewing(kit: Kit, roster: Table, session: Session) -> AsyncIterator[View]:
+    """A transaction for one request of this person, committed when the block is left without an error.
+
+    It reaches the person's municipality, and of that only the schools they have to do with at this moment.
+    Raises Gone when the registry does not know the person as active any more.
+    """
+    now = kit.clock.now()
+    async with kit.people.begin() as db:
+        await reach_as(db, Reach(session.tenant_id))
+        standing = await standing_of(db, roster, session.person_id, session.tenant_id, now)
+        if standing is None:
+            raise Gone
+        await reach_as(db, Reach(session.tenant_id, tuple(standing.schools)))
+        yield View(db, standing, session, now)

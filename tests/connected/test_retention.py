@@ -1,0 +1,203 @@
+"""What is older than its rule goes, with what hangs on it, and nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Table, func, insert, select
+from typer.testing import CliRunner
+
+from deploy.embedded.postgres import Postgres
+from services.cli import app
+from services.operations import SERVICES
+from services.portal.store.audit import Look, note
+from shared.clock import ManualClock
+from shared.kit import Kit
+from shared.messaging.reconcile import keep_tidy, prune, repeat_tombstones
+from shared.rights import retention
+from shared.topics import LESSONS, PERSONS, SEGMENT_MS
+from tests.on_servers import until
+from tests.stack import NO_BROKER, Stack, kit_off_kafka
+
+pytestmark = pytest.mark.connected
+Open = Callable[[str], Kit]
+
+
+@pytest.fixture
+async def kits(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Open]:
+    """A service's engine room on a database of its own."""
+    async with AsyncExitStack() as opened:
+
+        def a_kit(service: str) -> Kit:
+            tables = import_module(f"services.{service}.tables")
+            kit = kit_off_kafka(postgres, service, tables.metadata, tables.kit, clock)
+            opened.push_async_callback(kit.close)
+            return kit
+
+        yield a_kit
+
+
+def table(kit: Kit, name: str) -> Table:
+    return kit.tables.outbox.metadata.tables[name]
+
+
+async def put(kit: Kit, name: str, **values: object) -> None:
+    async with kit.sessions.begin() as session:
+        await session.execute(insert(table(kit, name)).values(**values))
+
+
+async def left(kit: Kit, name: str) -> int:
+    async with kit.sessions() as session:
+        return await session.scalar(select(func.count()).select_from(table(kit, name))) or 0
+
+
+async def apply(kit: Kit) -> dict[str, int]:
+    return await retention.apply(kit.sessions, kit.service, kit.tables.outbox.metadata, kit.clock.now())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_rule_can_be_asked_and_applied(kits: Open, service: str) -> None:
+    kit = kits(service)
+    async with kit.sessions() as session:
+        found = await retention.look(session, service, kit.tables.outbox.metadata, kit.clock.now())
+    assert {due.rows for due in found} == {0}
+    assert await apply(kit) == {}
+
+
+async def test_a_notification_goes_with_its_deliveries_attempts_and_call(kits: Open, clock: ManualClock) -> None:
+    kit, now = kits("notifications"), clock.now()
+    old, young = now - timedelta(days=401), now - timedelta(days=399)
+    for at in (old, young):
+        notification_id, delivery_id, pupil_id, school_id = (uuid4() for _ in range(4))
+        about = {"notification_id": notification_id, "school_id": school_id, "pupil_id": pupil_id, "day": at.date()}
+        times = {"requested_at": at, "received_at": at}
+        await put(kit, "notification", **about, **times, kind="absence_notice", lesson_count=1, status="delivered")
+        sent = {"status": "delivered", "tries": 1, "may_have_arrived": False, "moved_at": at, "why": "guardian"}
+        await put(kit, "delivery", delivery_id=delivery_id, notification_id=notification_id, **sent)
+        tried = {"owner": 1, "channel": "email", "fingerprint": "", "possible_duplicate": False, "why": "guardian"}
+        await put(kit, "attempt", attempt_id=uuid4(), delivery_id=delivery_id, started_at=at, **tried)
+        await put(kit, "call_list", **about, reason="unreachable", added_at=at)
+    async with kit.sessions() as session:
+        found = await retention.look(session, "notifications", kit.tables.outbox.metadata, now)
+    assert {(due.rule.kind, due.rows) for due in found if due.rows} == {("notifications", 1)}
+    assert [await left(kit, name) for name in ("notification", "delivery", "attempt", "call_list")] == [2, 2, 2, 2]
+    assert await apply(kit) == {"notifications": 1}
+    assert [await left(kit, name) for name in ("notification", "delivery", "attempt", "call_list")] == [1, 1, 1, 1]
+
+
+async def test_a_duty_goes_with_its_evidence_and_the_audit_trail_never_does(kits: Open, clock: ManualClock) -> None:
+    kit, now = kits("portal"), clock.now()
+    long_ago = now - timedelta(days=9 * 365)
+    duty_id = uuid4()
+    ids = {"duty_id": duty_id, "pupil_id": uuid4(), "school_id": uuid4()}
+    await put(kit, "duty", **ids, version=1, kind="notice", status="sent", day=long_ago.date(), moved_at=long_ago)
+    await put(kit, "duty_moment", duty_id=duty_id, status="sent", at=long_ago)
+    await put(kit, "acknowledgement", duty_id=duty_id, person_id=uuid4(), at=long_ago)
+    async with kit.sessions.begin() as session:
+        await note(session, [Look(uuid4(), uuid4(), None, "home")], long_ago)
+    assert await apply(kit) == {"duties": 1}
+    assert [await left(kit, name) for name in ("duty", "duty_moment", "acknowledgement")] == [0, 0, 0]
+    assert await left(kit, "audit_entry") == 1
+
+
+async def test_a_question_that_waits_for_an_answer_stays_however_old(kits: Open, clock: ManualClock) -> None:
+    kit, long_ago = kits("portal"), clock.now() - timedelta(days=2000)
+    for answered_at in (None, long_ago):
+        who = {"person_id": uuid4(), "tenant_id": uuid4()}
+        await put(kit, "question", **who, kind="rights", asked_at=long_ago, answered_at=answered_at)
+    assert await apply(kit) == {"answered questions": 1}
+    assert await left(kit, "question") == 1
+
+
+async def test_old_lessons_and_results_go_from_the_registry_and_people_do_not(kits: Open, clock: ManualClock) -> None:
+    kit, ends_at = kits("registry"), (clock.now() - timedelta(days=500)).isoformat()
+    for kind in ("lesson", "attendance", "absence", "person"):
+        payload = {"ends_at": ends_at} if kind != "person" else {"active": True}
+        thing: UUID = uuid4()
+        usual = {"id": thing, "ref": thing, "version": 1, "digest": b"", "source": "kommunen"}
+        await put(kit, "record", **usual, kind=kind, payload=payload)
+    assert await apply(kit) == {"lessons, results and reports": 3}
+    assert await left(kit, "record") == 1
+
+
+async def test_more_than_a_batch_goes_in_one_turn(kits: Open, clock: ManualClock) -> None:
+    kit, long_ago = kits("portal"), clock.now() - timedelta(days=60)
+    rows = [
+        {"person_id": uuid4(), "path": "/", "tenant_id": uuid4(), "fields": "{}", "kept_at": long_ago}
+        for _ in range(retention.BATCH + 5)
+    ]
+    async with kit.sessions.begin() as session:
+        await session.execute(insert(table(kit, "draft")), rows)
+    assert await apply(kit) == {"drafts": retention.BATCH + 5}
+    assert await left(kit, "draft") == 0
+
+
+@pytest.mark.parametrize("nightly", [True, False])
+async def test_each_service_does_it_by_itself_unless_that_is_switched_off(
+    kits: Open, clock: ManualClock, nightly: bool
+) -> None:
+    kit = kits("portal")
+    kit.settings = kit.settings.model_copy(update={"retention_nightly": nightly})
+    draft = {"person_id": uuid4(), "path": "/", "tenant_id": uuid4(), "fields": "{}"}
+    await put(kit, "draft", **draft, kept_at=clock.now() - timedelta(days=60))
+    await put(kit, "inbox", event_id=uuid4(), seen_at=clock.now() - timedelta(days=60))
+    tidying = asyncio.create_task(keep_tidy(kit))
+    await until(partial(_is_empty, kit, "inbox"))
+    if nightly:
+        await until(partial(_is_empty, kit, "draft"))
+    else:
+        await asyncio.sleep(0.2)
+        assert await left(kit, "draft") == 1
+    tidying.cancel()
+    with suppress(asyncio.CancelledError):
+        await tidying
+
+
+async def test_a_tombstone_is_said_once_more_and_no_state_is(kits: Open, clock: ManualClock) -> None:
+    kit, segment = kits("registry"), timedelta(milliseconds=SEGMENT_MS)
+    sent = clock.now()
+    usual = {"event_type": "x", "created_at": sent, "sent_at": sent, "cluster": "a", "partition": 0, "offset": 1}
+    tombstones = [(PERSONS, "gone", None), (PERSONS, "back", None), (LESSONS, "not compacted", None)]
+    for topic, key, value in [*tombstones, (PERSONS, "back", b"{}")]:
+        await put(kit, "outbox", event_id=uuid4(), topic=topic.name, key=key, value=value, **usual)
+    outbox = kit.tables.outbox
+    for waited, expected in ((segment / 2, 0), (segment * 2, 1)):
+        async with kit.sessions.begin() as session:
+            assert await repeat_tombstones(session, kit.tables, sent + waited) == expected
+    async with kit.sessions.begin() as session:
+        again = outbox.update().where(outbox.c.sent_at.is_(None)).values(sent_at=sent + segment * 2)
+        assert list(await session.scalars(again.returning(outbox.c.key))) == ["gone"]
+        assert await repeat_tombstones(session, kit.tables, sent + segment * 9) == 0, "once is enough"
+        await prune(session, kit.tables, sent + segment * 9)
+        left_over = await session.scalars(select(outbox.c.key))
+        assert list(left_over) == ["back"], "the id of who is gone goes too"
+
+
+def test_the_command_shows_by_default_and_deletes_when_told_to(
+    postgres: Postgres, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = Stack(postgres, NO_BROKER)
+    for name in SERVICES:
+        url = stack.fresh_database(import_module(f"services.{name}.tables").metadata)
+        monkeypatch.setenv(f"{name.upper()}_DATABASE_URL", url)
+    monkeypatch.setenv("SKOLBRO_CLOCK_STARTS_AT", clock.now().isoformat())
+    monkeypatch.setenv("SKOLBRO_CLOCK_ORIGIN", clock.now().isoformat())
+    shown = CliRunner().invoke(app, ["retention", "--json"])
+    assert shown.exit_code == 0, shown.output
+    kinds = {(line["service"], line["table"]) for line in json.loads(shown.output)}
+    assert ("portal", "audit_entry") in kinds
+    assert ("registry", "record") in kinds
+    assert all(line["why"] for line in json.loads(shown.output))
+    assert "Deleted." in CliRunner().invoke(app, ["retention", "--apply"]).output
+
+
+async def _is_empty(kit: Kit, name: str) -> bool:
+    return await left(kit, name) == 0
