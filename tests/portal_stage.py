@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import httpx
 from fastapi import APIRouter, FastAPI
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 import services.portal.web
 from deploy.embedded.postgres import Postgres
@@ -177,6 +177,14 @@ class Stage:
         """What the database holds, with nothing in the way."""
         async with self.kit.sessions() as session:
             return (await session.execute(text(query), values)).all()
+
+
+def statements(kit: Kit) -> list[str]:
+    """From now on: every statement that a person's transactions, or the machine's, send to the database."""
+    sent: list[str] = []
+    pool = kit.people.kw["bind"].sync_engine  # the machine's engine is this one with an option, and hears only itself
+    event.listen(pool, "before_cursor_execute", lambda *given: sent.append(given[2]))
+    return sent
 
 
 def open_pages(stage: Stage, *routes: Callable[[Kit, Pages], APIRouter]) -> FastAPI:

@@ -137,7 +137,8 @@ class Importer:
             await records.one_writer(session)
             gone = await forgotten.load(session, self.kit.settings)
             parsed = gone.rows(parsed)
-            known = await records.known(session, needs(parsed), origin.tenant_id)
+            mine = origin.tenant_id if origin.source in self.sources else None
+            known = await records.known(session, needs(parsed), mine)
             readings = gone.readings([_read(one, origin, known) for one in parsed])
             stored = await records.stored(session, _keys(reading for reading, _ in readings))
             ledger = Ledger(origin, now, stored, self.sources - {origin.source}, full_since)

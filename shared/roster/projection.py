@@ -98,7 +98,8 @@ def roster_reader(table: Table, *kinds: type[Event]) -> Reader:
                 latest.pop(place, None)
                 await _forget(session, table, place)
             else:
-                latest[event.event_type, UUID(event.key())] = event
+                place = (event.event_type, UUID(event.key()))
+                latest[place] = _newer(event, latest.get(place))
         rows = [(*place, *_owned(event), event.to_json().decode()) for place, event in latest.items()]
         written = await insert_rows(session, table, NAMES, rows, tail)
         fresh = [latest[row.event_type, row.id] for row in written]
@@ -172,6 +173,12 @@ LINKS_BY = {
     SchoolStated.event_type: (Link.UNDER,),
     LoginStated.event_type: (Link.LOGIN,),
 }
+
+
+def _newer(event: Any, before: Any) -> Event:
+    """The newer of two states of one thing: what is said again must not undo what was said since."""
+    newest: Event = before if before is not None and before.version > event.version else event
+    return newest
 
 
 def _owned(event: Any) -> tuple[int, UUID | None]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Table, text, tuple_
+from sqlalchemy import ColumnElement, Table, or_, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import select
 
@@ -208,10 +208,10 @@ async def _named_in(
         wanted += [(PersonStated.event_type, one) for one in {tie.guardian_id for tie in ties} - {person.person_id}]
     if not wanted:
         return ()
-    these = tuple_(roster.c.event_type, roster.c.id).in_(wanted)
+    these: list[ColumnElement[bool]] = [tuple_(roster.c.event_type, roster.c.id).in_(wanted)]
     if any(post.role.casefold() in OFFICERS for post in posts):
-        these |= (roster.c.event_type == SchoolStated.event_type) & (roster.c.tenant_id == person.tenant_id)
-    rows = await session.execute(select(roster.c.event_type, roster.c.id, roster.c.state).where(these))
+        these.append((roster.c.event_type == SchoolStated.event_type) & (roster.c.tenant_id == person.tenant_id))
+    rows = await session.execute(select(roster.c.event_type, roster.c.id, roster.c.state).where(or_(*these)))
     return [(row.event_type, row.id, row.state) for row in rows]
 
 

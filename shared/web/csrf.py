@@ -45,8 +45,16 @@ def from_our_pages(request: Request) -> None:
         raise Forged
     if origin is None or (origin == "null" and site == "same-origin"):  # "null": the page said no-referrer
         return
-    if urlsplit(origin).netloc != request.headers.get("host"):
+    if _host_of(origin) != request.headers.get("host"):
         raise Forged
+
+
+def _host_of(origin: str) -> str:
+    """The host and port of an origin; empty for what is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 async def carries_token(request: Request, session: Session) -> bool:

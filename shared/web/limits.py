@@ -67,7 +67,7 @@ class Limits:
 
     def wait(self, request: Request) -> float:
         """0 when the request may pass, else the seconds to wait."""
-        path, address = request.url.path, address_of(request)
+        path, address = request.scope["path"], address_of(request)
         if path.startswith(WITHOUT):
             return 0.0
         session: Session | None = getattr(request.state, "session", None)

@@ -22,9 +22,13 @@ def own_path(wanted: str | None) -> str:
 
 
 def path_of(request: Request) -> str:
-    """The path and query of this request, as one may come back to it."""
-    query = request.url.query
-    return request.url.path + (f"?{query}" if query else "")
+    """The path and query of this request, as one may come back to it.
+
+    From the scope, as everywhere here: `request.url` breaks on bytes that are no text.
+    """
+    path = str(request.scope["path"]).replace("?", "%3F").replace("#", "%23").replace("\\", "%5C")
+    query = request.scope["query_string"].decode("ascii", "ignore")
+    return path + (f"?{query}" if query else "")
 
 
 def with_query(address: str, query: str) -> str:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import SkolbroError
 from shared.kit import Kit
-from shared.web.paths import HOME, path_of
+from shared.web.paths import HOME, own_path, path_of
 from shared.web.seals import LOGIN, STEP_UP, Session, Sessions
 
 __all__ = [
@@ -67,7 +67,7 @@ def add_sessions(app: FastAPI, kit: Kit, still: Still | None = None, keep: Keep 
         return await _leading_to(request, address)
 
     async def to_step_up(request: Request, _: Exception) -> Response:
-        back = path_of(request) if request.method in READING else HOME
+        back = own_path(path_of(request)) if request.method in READING else HOME
         return RedirectResponse(f"{portal}/step-up?next={quote(back, safe='')}", 303)
 
     app.add_exception_handler(NotLoggedIn, to_login)
@@ -118,7 +118,7 @@ class ReadsSessions:
     async def _read(self, request: Request) -> Session | None:
         """Put the session into the request's state: one that lasts, or one that is over."""
         now, state = self.sessions.now(), request.state
-        known = None if request.url.path.startswith(WITHOUT) else self._known(request)
+        known = None if request.scope["path"].startswith(WITHOUT) else self._known(request)
         if known and self.still and not await self.still(known):
             known = None
         lasts = known is not None and self.sessions.lasts(known, now)
@@ -161,9 +161,9 @@ async def _leading_to(request: Request, address: str) -> Response:
 
 
 async def _way_back(request: Request, keep: Keep | None) -> str:
-    """Where to go after the login: the page itself, or what was typed there."""
+    """Where to go after the login: the page itself, or what was typed there. Too long an address is no way back."""
     if request.method in READING:
-        return path_of(request)
+        return own_path(path_of(request))
     expired: Session | None = request.state.expired
     kept = await keep(request, expired) if keep and expired else None
     return kept or HOME

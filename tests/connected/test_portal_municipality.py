@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event
 
 from deploy.embedded.postgres import Postgres
 from services.portal.settings import PortalSettings
@@ -23,7 +22,7 @@ from services.portal.web.schools import school_routes
 from shared.clock import ManualClock
 from shared.events.duties import DutyStatus
 from shared.events.operations import HealthReported, SourceHealth
-from tests.portal_stage import ELSEWHERE, HERE, TEN, TODAY, Stage, move, open_pages, portal_kit, stage
+from tests.portal_stage import ELSEWHERE, HERE, TEN, TODAY, Stage, move, open_pages, portal_kit, stage, statements
 
 pytestmark = pytest.mark.connected
 NAMES = ("Ebba", "Olle", "Anna", "Bo Alm", "Pia", "Dold", "Filip", "Lind ", "Alva")
@@ -169,7 +168,7 @@ async def test_the_machinery_shows_registries_services_quarantine_and_the_chain(
     theirs = SourceHealth(name="Fjärran", tenant_id=ELSEWHERE, quarantined=7)
     await here.hear(
         HealthReported(service="registry", version=1, sources=(mine, broken, theirs), reported_at=TEN),
-        HealthReported(service="absence", version=1, dead_letters=2, reported_at=TEN - timedelta(hours=1)),
+        HealthReported(service="absence", version=1, dead_letters=2, reported_at=TEN - timedelta(hours=3)),
     )
     async with here.kit.sessions.begin() as machine:
         await note(machine, [Look(HERE, here.officer, None, "test")], TEN)
@@ -187,7 +186,6 @@ async def test_no_page_asks_more_than_six_times_also_the_first_time(here: Stage,
     await here.hear(HealthReported(service="absence", version=1, dead_letters=2, reported_at=TEN))
     school = f"/school/{here.school_1}"
     others = {"duty": f"/duty/{here.duty_1}", "csv": f"{school}/duties.csv?from={TODAY}", "school": school}
-    sent: list[str] = []
-    event.listen(here.kit.engine.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+    sent = statements(here.kit)
     assert (await here.get(here.officer, others.get(page, page))).status_code == 200
-    assert len(sent) <= 6, sent
+    assert 4 < len(sent) <= 6, sent

@@ -10,7 +10,6 @@ from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import event
 
 from deploy.embedded.postgres import Postgres
 from services.portal.domain.duties import HOW_IT_STANDS, Outcome
@@ -21,7 +20,20 @@ from shared.clock import ManualClock
 from shared.events.duties import DutyStatus
 from shared.events.envelope import Event
 from shared.events.roster import ContactStated, GroupStated, Marking, Membership
-from tests.portal_stage import HERE, TODAY, Stage, answers, move, open_pages, person, portal_kit, stage, ties, told
+from tests.portal_stage import (
+    HERE,
+    TODAY,
+    Stage,
+    answers,
+    move,
+    open_pages,
+    person,
+    portal_kit,
+    stage,
+    statements,
+    ties,
+    told,
+)
 
 pytestmark = pytest.mark.connected
 YESTERDAY = date(2026, 11, 20)  # the school day before
@@ -38,13 +50,6 @@ async def here(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Stage]:
     )
     yield there
     await kit.close()
-
-
-def counted(here: Stage) -> list[str]:
-    """From now on: every statement sent to the database."""
-    sent: list[str] = []
-    event.listen(here.kit.engine.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
-    return sent
 
 
 async def class_of(here: Stage, *pupils: tuple[UUID, str, Marking]) -> None:
@@ -327,9 +332,9 @@ async def test_no_page_asks_more_than_six_times(here: Stage, page: str) -> None:
         "duty": (here.principal, f"/duty/{here.duty_1}"),
     }[page]
     await here.get(reader, path)
-    sent = counted(here)
+    sent = statements(here.kit)
     assert (await here.get(reader, path)).status_code == 200
-    assert len(sent) <= 6, sent
+    assert 4 < len(sent) <= 6, sent
 
 
 async def test_odd_questions_are_answered_without_a_fault(here: Stage) -> None:

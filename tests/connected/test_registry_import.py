@@ -43,7 +43,7 @@ from tests.unit.registry.rows import (
 )
 
 pytestmark = pytest.mark.connected
-SAMPLE = Path("/work/shared/reference/ss12000-sample")
+SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "ss12000-sample"
 
 
 @pytest.fixture

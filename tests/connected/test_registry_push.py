@@ -25,8 +25,8 @@ from tests.connected.registry_stage import Stage, a_stage
 from tests.unit.registry.rows import PUPIL, absence, activity, attendance, calendar_event, pupil
 
 pytestmark = pytest.mark.connected
-PUSHER = Source(name="narvaro", push_token=SecretStr("right"))
-OTHER = Source(name="annan", push_token=SecretStr("other"))
+PUSHER = Source(name="narvaro", municipality="kommunen", push_token=SecretStr("right"))
+OTHER = Source(name="annan", municipality="kommunen", push_token=SecretStr("other"))
 SILENT = Source(name="kommunen", base_url="http://127.0.0.1:1")
 KEYED = Source(name="friskolan", base_url="http://127.0.0.1:1", webhook_url="https://x.se/webhook/friskolan?key=k")
 

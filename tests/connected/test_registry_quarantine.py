@@ -33,7 +33,7 @@ from tests.unit.demo.world import MONDAY, small_municipality
 from tests.unit.registry.rows import FATHER, MOTHER, PUPIL, grown_up, meta, pupil, responsible
 
 pytestmark = pytest.mark.connected
-SAMPLE = Path("/work/shared/reference/ss12000-sample")
+SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "ss12000-sample"
 KOMMUNEN = tenant_id("kommunen")
 MOTHERS, BOTH = [responsible(MOTHER)], [responsible(MOTHER), responsible(FATHER)]
 

@@ -40,6 +40,7 @@ from shared.messaging.reader import Batch
 from shared.roster.access import consent_id, families
 from shared.roster.projection import roster_reader
 from shared.roster.standing import Fact, Standing, standing_of
+from tests.portal_stage import statements
 from tests.stack import kit_off_kafka
 
 pytestmark = pytest.mark.connected
@@ -331,6 +332,24 @@ async def test_somebody_who_is_not_active_any_more_has_no_standing(kit: Kit) -> 
     async with kit.people.begin() as session:
         await reach_as(session, Reach(TENANTS[0]))
         assert await standing_of(session, roster, PRINCIPAL, TENANTS[0], NOW) is None
+
+
+@pytest.mark.parametrize("place", ["town", "school"])
+async def test_an_officer_has_every_school_of_their_own_municipality_and_an_administrator_at_a_school_has_that_one(
+    kit: Kit, place: str
+) -> None:
+    own = UUID(int=10) if place == "town" else SCHOOLS[0]
+    await hear(kit, *beginning(Truth()), _post(OFFICER, own, "Skoladministratör", 2))
+    for sessions in (kit.people, kit.sessions):
+        async with sessions.begin() as session:
+            if sessions is kit.people:
+                await reach_as(session, Reach(TENANTS[0]))
+            sent = statements(kit)
+            standing = await standing_of(session, roster, OFFICER, TENANTS[0], NOW)
+        assert standing is not None
+        assert standing.municipality is (place == "town")
+        assert set(standing.schools) == ({own, SCHOOLS[0], SCHOOLS[1]} if place == "town" else {own})
+        assert len([one for one in sent if "roster" in one]) == 2, sent
 
 
 def test_the_oracle_knows_a_separated_family() -> None:

@@ -249,7 +249,7 @@ def draft_routes(door: Door) -> APIRouter:
     @router.get("/draft")
     async def show(request: Request, session: Mine, path: str = HOME) -> Response:
         async with viewing(door.kit, roster, session) as view:
-            fields = await store.draft_of(view.db, session.person_id, path)
+            fields = await store.draft_of(view.db, session.person_id, own_path(path))
         if fields is None:
             return RedirectResponse(HOME, 303)
         return door.pages.html(request, "draft.html", fields=fields, draft_path=path)
@@ -257,15 +257,15 @@ def draft_routes(door: Door) -> APIRouter:
     @router.post("/draft/send")
     async def send(session: Mine, path: DraftPath) -> Response:
         async with viewing(door.kit, roster, session) as view:
-            known = await store.draft_of(view.db, session.person_id, path) is not None
-            await store.drop_draft(view.db, session.person_id, path)
+            known = await store.draft_of(view.db, session.person_id, own_path(path)) is not None
+            await store.drop_draft(view.db, session.person_id, own_path(path))
         # 307: the browser sends the same form on to the page it was for, which checks it as any other.
         return RedirectResponse(own_path(path), 307) if known else RedirectResponse(HOME, 303)
 
     @router.post("/draft/discard")
     async def discard(session: Mine, path: DraftPath) -> Response:
         async with viewing(door.kit, roster, session) as view:
-            await store.drop_draft(view.db, session.person_id, path)
+            await store.drop_draft(view.db, session.person_id, own_path(path))
         return RedirectResponse(HOME, 303)
 
     return router

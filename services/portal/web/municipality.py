@@ -58,9 +58,7 @@ def municipality_routes(kit: Kit, settings: PortalSettings, pages: Pages) -> API
         async with viewing(kit, roster, session) as view:
             _officer(view.standing)
 
-    @router.get(
-        "/municipality/wall/changes", response_class=EventSourceResponse, dependencies=[Depends(officers_only)]
-    )
+    @router.get("/municipality/wall/changes", response_class=EventSourceResponse, dependencies=[Depends(officers_only)])
     async def changes(request: Request, session: Me) -> AsyncIterator[ServerSentEvent]:
         last = ""
         while _lasts(request, session) and not await request.is_disconnected():

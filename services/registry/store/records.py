@@ -49,9 +49,12 @@ BY_ROW = text(
     "and source = :source and (ref = any(cast(:refs as uuid[])) or id = any(cast(:refs as uuid[]))) "
     "order by array_position(cast(:kinds as text[]), kind), id"
 )
-# A row of one municipality is never about another's: whose ids a source may name are its own municipality's. Rows kept
-# before the municipality was have none.
-OWN = "id = any(cast(:ids as uuid[])) and (tenant_id is null or tenant_id = :tenant)"
+# A connected source names things of its own municipality only: none may excuse or accuse another's pupil. Rows from
+# before municipalities were kept have none, and an operator's own file is held to none.
+OWN = (
+    "id = any(cast(:ids as uuid[])) "
+    "and (tenant_id is null or cast(:tenant as uuid) is null or tenant_id = cast(:tenant as uuid))"
+)
 PERSONS = text(f"select id from record where kind = 'person' and erased_at is null and {OWN}")
 LESSONS = text(f"select id, payload from record where kind = 'lesson' and {OWN}")
 SUBJECTS = text(f"select id, payload from record where kind = 'subject' and erased_at is null and {OWN}")
@@ -75,8 +78,8 @@ async def one_writer(session: AsyncSession) -> None:
     await session.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})
 
 
-async def known(session: AsyncSession, needs: Needs, tenant_id: UUID) -> Known:
-    """Look up what the rows of a source of this municipality refer to."""
+async def known(session: AsyncSession, needs: Needs, tenant_id: UUID | None) -> Known:
+    """Look up what rows refer to, in this municipality (None: in any)."""
     mine = {"ids": list(needs.persons), "tenant": tenant_id}
     return Known(
         persons=set(await session.scalars(PERSONS, mine)) if needs.persons else set(),
@@ -177,12 +180,12 @@ def _record(row: Row[Any]) -> Record:
     )
 
 
-async def _lessons(session: AsyncSession, wanted: Iterable[UUID], tenant_id: UUID) -> dict[UUID, LessonPlanned]:
+async def _lessons(session: AsyncSession, wanted: Iterable[UUID], tenant_id: UUID | None) -> dict[UUID, LessonPlanned]:
     rows = await session.execute(LESSONS, {"ids": list(wanted), "tenant": tenant_id})
     return {row.id: LessonPlanned.model_validate({**row.payload, "version": 0}) for row in rows}
 
 
-async def _subjects(session: AsyncSession, wanted: Iterable[UUID], tenant_id: UUID) -> dict[UUID, SubjectStated]:
+async def _subjects(session: AsyncSession, wanted: Iterable[UUID], tenant_id: UUID | None) -> dict[UUID, SubjectStated]:
     rows = await session.execute(SUBJECTS, {"ids": list(wanted), "tenant": tenant_id})
     return {row.id: SubjectStated.model_validate({**row.payload, "version": 0}) for row in rows}
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from services.registry.feeds.pages import read_json
 from shared.errors import Permanent
 
+JSON_ROWS = {"anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}
 LARGEST_BODY = 5 * 1024 * 1024  # bytes
 
 
@@ -20,6 +22,32 @@ class Refused(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
+
+
+class Refusal(BaseModel):
+    """Why a request was not served, as the standard writes it."""
+
+    code: str
+    message: str
+
+
+WHY = {
+    400: "The body cannot be read.",
+    403: "The token or key is not one of ours.",
+    404: "There is no such thing of yours here.",
+    413: "The body is too large.",
+    503: "Something of ours is away; send it again.",
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI of a route: the refusals it may answer with."""
+    return {status: {"model": Refusal, "description": WHY[status]} for status in statuses}
+
+
+def takes(schema: dict[str, Any]) -> dict[str, Any]:
+    """For the OpenAPI of a route that reads its body itself: what it takes."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 async def json_body(request: Request) -> Any:

@@ -96,7 +96,7 @@ class PageLimits(Limits):
 
     def wait(self, request: Request) -> float:
         """0 when the request may pass, else the seconds to wait."""
-        return super().wait(request) if request.url.path.startswith(FOR_PEOPLE) else 0.0
+        return super().wait(request) if request.scope["path"].startswith(FOR_PEOPLE) else 0.0
 
 
 def page_routes(face: Face) -> APIRouter:

@@ -9,17 +9,33 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from services.registry.domain.kinds import Resource
 from services.registry.domain.ledger import Outcome
 from services.registry.domain.report import Fate
 from services.registry.importer import Importer, rows_of
 from services.registry.settings import Source
-from services.registry.web.answers import Refused, json_body
+from services.registry.web.answers import JSON_ROWS, Refused, json_body, refusals, takes
 from shared.db.engine import is_passing
 from shared.errors import Permanent
 
 BUSY = "Our database does not answer. Nothing was kept; send it again in a moment."
+
+
+class Told(BaseModel):
+    """What became of one row; `message` says why one is held."""
+
+    id: str
+    outcome: Outcome
+    message: str | None = None
+
+
+TOLD: dict[int | str, dict[str, Any]] = {
+    200: {"model": Told | list[Told], "description": "Nothing is new; each row's answer says what became of it."},
+    201: {"model": Told | list[Told], "description": "Something is new; each row's answer says what became of it."},
+    **refusals(400, 403, 413, 503),
+}
 
 
 def push_router(importer: Importer, sources: Iterable[Source]) -> APIRouter:
@@ -27,15 +43,15 @@ def push_router(importer: Importer, sources: Iterable[Source]) -> APIRouter:
     router = APIRouter()
     pushers = tuple(sources)
 
-    @router.post("/attendances")
+    @router.post("/attendances", responses=TOLD, openapi_extra=takes(JSON_ROWS))
     async def attendances(request: Request) -> JSONResponse:
         return await _take(importer, _pusher(request, pushers), Resource.ATTENDANCES, request)
 
-    @router.post("/absences")
+    @router.post("/absences", responses=TOLD, openapi_extra=takes(JSON_ROWS))
     async def absences(request: Request) -> JSONResponse:
         return await _take(importer, _pusher(request, pushers), Resource.ABSENCES, request)
 
-    @router.delete("/attendances/{row_id}")
+    @router.delete("/attendances/{row_id}", status_code=204, responses=refusals(403, 404, 503))
     async def delete(row_id: UUID, request: Request) -> Response:
         source = _pusher(request, pushers)
         if not await _or_busy(importer.erase(source.name, Resource.ATTENDANCES, [row_id])):

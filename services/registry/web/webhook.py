@@ -12,7 +12,7 @@ from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from services.registry.hints import Hints
 from services.registry.settings import Source
-from services.registry.web.answers import Refused, json_body
+from services.registry.web.answers import Refused, json_body, refusals, takes
 
 
 class Hint(BaseModel):
@@ -27,7 +27,7 @@ def webhook_router(hints: Hints, sources: Iterable[Source]) -> APIRouter:
     router = APIRouter()
     keys = {source.name: _key(source.webhook_url or "") for source in sources}
 
-    @router.post("/webhook/{source}")
+    @router.post("/webhook/{source}", responses=refusals(400, 403, 404, 413), openapi_extra=takes({"type": "object"}))
     async def webhook(source: str, request: Request, key: str = "") -> JSONResponse:
         if not compare_digest(key.encode(), keys.get(source, "").encode()):
             raise Refused(403, "forbidden", "The key is not the one in the webhook's URL.")
