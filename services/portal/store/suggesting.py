@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.events.roster import ContactStated, PersonStated
 from shared.languages import N_
 from shared.roster.projection import known
+from shared.roster.standing import OFFICERS
 
 EACH = 3
 FOUND = 20
@@ -94,7 +95,8 @@ class Kind(Enum):
         N_("At the municipality"),
         N_("All schools, the wall of undelivered notices, and the health of the registries."),
         POSTS + "and exists (select from roster s where s.event_type = 'roster.school_stated.v1' "
-        "and s.id = (r.state ->> 'school_id')::uuid and s.state ->> 'kind' = 'municipality') order by 1 limit :many",
+        "and s.id = (r.state ->> 'school_id')::uuid and s.state ->> 'kind' = 'municipality') "
+        "and r.state ->> 'role' ilike any(:officers) order by 1 limit :many",
     )
 
     @property
@@ -126,6 +128,7 @@ class Suggestion:
 async def suggestions(db: AsyncSession, roster: Table, today: date) -> list[Suggestion]:
     """A few active people of each kind, in the order of the kinds; the same ones as long as the roster stands."""
     given = {"today": today, "many": EACH * 5, "adults": _years_before(today, ADULT_YEARS)}
+    given |= {"officers": [f"_{role[1:]}" for role in OFFICERS]}  # `_`: a database may not know that Ö is a capital ö
     given |= {"older": _years_before(today, OLDER_YEARS)}
     ids = {kind: (await db.scalars(text(kind.query), _needed(kind.query, given))).all() for kind in Kind}
     names = await _named(db, roster, {one for some in ids.values() for one in some})

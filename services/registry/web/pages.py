@@ -57,7 +57,9 @@ class Face:
         """The page for this registrar."""
         here = request.scope["path"]
         request.state.viewer_name = registrar.name
-        request.state.nav = [NavLink(href, self.pages.gettext(request, word), href == here) for href, word in LINKS]
+        back = f"{self.kit.settings.portal_url.rstrip('/')}/municipality"
+        links = ((back, N_("Municipality")), *LINKS)
+        request.state.nav = [NavLink(href, self.pages.gettext(request, word), href == here) for href, word in links]
         common: dict[str, Any] = {"now": self.kit.clock.now(), **WORDS}
         return self.pages.html(request, template, **common, **context)
 

@@ -1,0 +1,522 @@
+"""A stage for attacks: two municipalities full of planted strings, the real apps, and what each person may know.
+
+Everybody's name, address and number is a string that occurs nowhere else, and so is every id. `may_know` says from
+the law's words, not from our code, whose of them a person may read; whatever else turns up in an answer is a leak.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from pydantic import SecretStr
+from sqlalchemy import MetaData, text
+
+from deploy.embedded.postgres import Postgres
+from services.portal import tables
+from services.portal.main import app_on as portal_on
+from services.portal.settings import PortalSettings
+from services.portal.store import login as logins
+from services.portal.store.wishes import ask, make_feed
+from services.registry import tables as registry_tables
+from services.registry.domain.kinds import Resource
+from services.registry.importer import Importer, rows_of
+from services.registry.main import app_on as registry_on
+from services.registry.settings import RegistrySettings, Source
+from services.registry.store import quarantine
+from shared.clock import ManualClock
+from shared.events.duties import DutyStatus
+from shared.events.envelope import Event
+from shared.events.people import ConsentBasis, ConsentStated
+from shared.events.roster import (
+    Assignment,
+    ContactStated,
+    GroupStated,
+    Guardianship,
+    Marking,
+    Membership,
+    PersonStated,
+    Relation,
+    SchoolStated,
+    StaffStated,
+)
+from shared.ids import derived_id
+from shared.kit import Kit
+from shared.roster.access import consent_id
+from shared.web.session import STEP_UP, Session, Sessions
+from tests.portal_stage import (
+    ELSEWHERE,
+    HERE,
+    TEN,
+    TODAY,
+    Stage,
+    absence,
+    answers,
+    move,
+    person,
+    portal_kit,
+    stage,
+    ties,
+    told,
+)
+from tests.stack import kit_off_kafka
+from tests.unit.registry import rows
+
+MANY = 10_000_000
+TOMORROW = TODAY + timedelta(days=1)
+SOURCES = (
+    Source(name="brohamn", municipality="Brohamn", push_token=SecretStr("here"), base_url="http://127.0.0.1:1"),
+    Source(name="fjarrby", municipality="Fjärrby", push_token=SecretStr("there"), base_url="http://127.0.0.1:1"),
+)
+PLACES = ("tenant", "other_tenant", "school_1", "school_2", "other_school", "office", "other_office", "other_class")
+NOT_OURS = "a key that somebody else made up, long enough"
+
+
+@dataclass
+class World:
+    """Both municipalities, both apps with pages, and everybody in them."""
+
+    here: Stage
+    portal: FastAPI
+    registry: FastAPI
+    importer: Importer
+    who: dict[str, UUID]
+    may_know: dict[UUID, set[UUID]] = field(default_factory=dict)  # of each viewer: whose names
+    teaches: dict[UUID, set[UUID]] = field(default_factory=dict)
+    answers_for: dict[UUID, set[UUID]] = field(default_factory=dict)
+    sees: dict[UUID, set[UUID]] = field(default_factory=dict)  # at home: oneself, children, by consent
+    schools_of: dict[UUID, set[UUID]] = field(default_factory=dict)  # whose ledger
+    duties: dict[UUID, UUID] = field(default_factory=dict)  # by pupil
+    feeds: dict[UUID, str] = field(default_factory=dict)
+    drafts: dict[UUID, str] = field(default_factory=dict)
+    entries: dict[UUID, UUID] = field(default_factory=dict)  # quarantine, by municipality
+
+    def tenant_of(self, person_id: UUID) -> UUID:
+        return ELSEWHERE if self.name_of(person_id).startswith("other") else HERE
+
+    def name_of(self, person_id: UUID) -> str:
+        return next(name for name, one in self.who.items() if one == person_id)
+
+    def is_officer(self, viewer: UUID, tenant: UUID) -> bool:
+        return self.name_of(viewer) in ("officer", "other_officer") and self.tenant_of(viewer) == tenant
+
+    def secrets(self) -> Iterator[tuple[str, set[UUID]]]:
+        """Every planted string, and who may read it."""
+        for person_id in self.who.values():
+            knowing = {viewer for viewer, known in self.may_know.items() if person_id in known}
+            for planted in marks(person_id):
+                yield planted, knowing
+            yield str(person_id), knowing
+        for pupil, duty in self.duties.items():
+            knowing = self.near(pupil)
+            yield str(duty), knowing
+            yield str(derived_id("notice", duty)), knowing
+        for person_id, secret in self.feeds.items():
+            yield secret, {person_id}
+        for person_id, path in self.drafts.items():
+            yield path, {person_id}
+        for tenant, entry in self.entries.items():
+            yield str(entry), {one for one in self.who.values() if self.is_officer(one, tenant)}
+
+    def near(self, pupil: UUID) -> set[UUID]:
+        """Who may know that there is a duty about the pupil, if not by name."""
+        tenant = self.tenant_of(pupil)
+        mine = {one for one, known in self.may_know.items() if pupil in known}
+        return mine | {one for one in self.who.values() if self.is_officer(one, tenant)}
+
+
+def marks(person_id: UUID) -> tuple[str, ...]:
+    """The strings that stand for a person and for nobody else: given name, family name, address, number."""
+    tag = person_id.hex[:10]
+    return f"Förnamn{tag}", f"Efternamn{tag}", f"{tag}@planterad.example", f"+4670{int(tag, 16) % 10**9:09d}"
+
+
+@dataclass(frozen=True)
+class Cookie:
+    """What a browser carries: a sealed session, and the token its forms have."""
+
+    header: str
+    csrf: str
+    person_id: UUID | None
+
+
+class Browser:
+    """Sends requests to one app as whoever's cookie it is given. Redirects are not followed."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.sessions = Sessions(world.here.kit.settings)
+        self.forged = Sessions(world.here.kit.settings.model_copy(update={"session_key": SecretStr(NOT_OURS)}))
+        self.clients = {
+            name: httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
+            for name, app in (("portal", world.portal), ("registry", world.registry))
+        }
+        self.cookies: dict[tuple[UUID, str], Cookie] = {}
+
+    async def cookie(self, person_id: UUID, kind: str = "good") -> Cookie:
+        """A cookie of this person: good, expired, ended, never begun, or signed with another key."""
+        if (person_id, kind) not in self.cookies:
+            self.cookies[person_id, kind] = await self._made(person_id, kind)
+        return self.cookies[person_id, kind]
+
+    async def _made(self, person_id: UUID, kind: str) -> Cookie:
+        sessions = self.forged if kind == "forged" else self.sessions
+        session = sessions.begin(person_id, self.world.tenant_of(person_id), "test", "strong", level=STEP_UP)
+        if kind == "elsewhere":
+            session = replace(session, tenant_id=HERE if session.tenant_id == ELSEWHERE else ELSEWHERE)
+        if kind == "expired":
+            old = session.began_at - timedelta(hours=2)
+            session = replace(session, began_at=old, seen_at=old)
+        if kind != "unknown":
+            await self._begin(session, ended=kind == "ended")
+        header = f"{sessions.cookie}={sessions.seal(session)}"
+        return Cookie(header, sessions.csrf(session), person_id)
+
+    async def _begin(self, session: Session, ended: bool) -> None:
+        async with self.world.here.kit.sessions.begin() as db:
+            await logins.begin(db, session, None)
+            if ended:
+                await logins.end(db, session.session_id, TEN)
+
+    async def send(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        cookie: Cookie | None,
+        form: dict[str, str] | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        """One request; a form gets the token of the session's own."""
+        headers = {"accept": "text/html", "accept-language": "en", **more.pop("headers", {})}
+        if cookie:
+            headers["cookie"] = cookie.header
+        data = None if form is None else {**({"csrf": cookie.csrf} if cookie else {}), **form}
+        self.clients[service].cookies.clear()  # what an answer before has set is nobody's here
+        return await self.clients[service].request(method, path, headers=headers, data=data, **more)
+
+
+async def beginning(app: FastAPI, path: str, cookie: Cookie) -> tuple[int, str]:
+    """The status and the first words of an answer that never ends (server-sent events)."""
+    status, words, enough = 0, b"", asyncio.Event()
+    pieces = httpx.URL(path)
+    asked = {"type": "http", "method": "GET", "path": pieces.path, "query_string": pieces.query, "scheme": "http"}
+    asked |= {"headers": [(b"cookie", cookie.header.encode()), (b"host", b"portal")], "root_path": ""}
+    asked |= {"raw_path": pieces.raw_path, "server": ("portal", 80), "client": ("127.0.0.1", 1), "http_version": "1.1"}
+
+    async def receive() -> dict[str, Any]:
+        await enough.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        nonlocal status, words
+        status = message.get("status", status)
+        words += message.get("body", b"")
+        if words or (message["type"] == "http.response.body" and not message.get("more_body")):
+            enough.set()
+
+    first = True
+
+    async def receiving() -> dict[str, Any]:
+        nonlocal first
+        if first:
+            first = False
+            return {"type": "http.request", "body": b"", "more_body": False}
+        return await receive()
+
+    async with asyncio.timeout(15):
+        await app(asked, receiving, send)
+    return status, words.decode()
+
+
+def routes_of(app: FastAPI) -> set[tuple[str, str]]:
+    """Every method and path that an app answers, from its own list; a mounted folder as `MOUNT`."""
+    found = set()
+    for route in iter_route_contexts(app.routes):
+        methods = route.methods or {"MOUNT"}
+        found |= {(method, str(route.path)) for method in methods if method != "HEAD" or "GET" not in methods}
+    return found
+
+
+async def a_world(postgres: Postgres, clock: ManualClock) -> World:
+    """Everything there is, told to the portal and to the registry service."""
+    kit = portal_kit(postgres, clock)
+    fast = {"requests_per_minute": MANY, "visits_per_minute": MANY, "logins_per_minute": MANY}
+    kit.settings = kit.settings.model_copy(update=fast)
+    here = await stage(kit)
+    who = {name: value for name, value in vars(here).items() if isinstance(value, UUID) and _is_person(name)}
+    extra = ("other_guardian_2", "other_child_2", "other_mentor", "other_principal", "other_principal_2")
+    who |= {name: uuid4() for name in (*extra, "not_yet", "friend", "protected_guardian", "left")}
+    other_kit = kit_off_kafka(postgres, "registry", registry_tables.metadata, registry_tables.kit, clock)
+    other_kit.settings = kit.settings
+    importer = Importer(other_kit, frozenset(source.name for source in SOURCES))
+    apps = portal_on(kit, PortalSettings()), registry_on(other_kit, RegistrySettings(sources=SOURCES))
+    world = World(here, *apps, importer, who)
+    await _more(world)
+    _rights(world)
+    await _kept(world)
+    await _registered(world)
+    return world
+
+
+def _is_person(name: str) -> bool:
+    return name not in PLACES and not name.startswith(("class", "duty"))
+
+
+async def _more(world: World) -> None:
+    """The second school of the other municipality, more families, and everybody's planted name."""
+    s, who = world.here, world.who
+    school, group = derived_id("school", s.other_school), derived_id("class", s.other_school)
+    told_of: list[Event] = [
+        SchoolStated(
+            school_id=school, version=1, tenant_id=ELSEWHERE, name="Andra fjärrskolan", parent_id=s.other_office
+        )
+    ]
+    told_of += person(ELSEWHERE, who["other_child_2"], "Una Utom", school, born=date(2013, 2, 2))
+    for name in ("other_guardian_2", "other_mentor", "other_principal", "other_principal_2"):
+        told_of += person(ELSEWHERE, who[name], "Nå Gon")
+    for name in ("not_yet", "friend", "left"):
+        told_of += person(HERE, who[name], "Nå Gon")
+    told_of += person(HERE, who["protected_guardian"], "Nå Gon", marking=Marking.PROTECTED)
+    told_of.append(
+        PersonStated(person_id=who["left"], version=2, tenant_id=HERE, active=False),
+    )
+    step = Guardianship(guardian_id=who["step_parent"], relation=Relation.OTHER_RESPONSIBLE)
+    soon = Guardianship(guardian_id=who["not_yet"], relation=Relation.GUARDIAN, starts=TOMORROW)
+    friend = Guardianship(guardian_id=who["friend"], relation=Relation.OTHER_RESPONSIBLE)
+    mine = (answers(who["guardian_a"]), answers(who["guardian_b"]), step, soon, friend)
+    told_of.append(ties(HERE, s.child_1, *mine, version=2))
+    told_of.append(
+        ties(HERE, s.stranger_child, answers(who["stranger"]), answers(who["protected_guardian"]), version=2)
+    )
+    told_of.append(ties(ELSEWHERE, who["other_child_2"], answers(who["other_guardian_2"])))
+    told_of.append(
+        ConsentStated(
+            consent_id=consent_id(s.child_1, who["friend"]),
+            version=1,
+            tenant_id=HERE,
+            pupil_id=s.child_1,
+            person_id=who["friend"],
+            basis=ConsentBasis.GUARDIANS,
+            given_by=(s.guardian_a, s.guardian_b),
+            starts=date(2026, 9, 1),
+        )
+    )
+    told_of.append(_group(group, school, who["other_child_2"]))
+    told_of += _posts(world, school)
+    told_of += [_named(world, name) for name in who]
+    await s.hear(*told_of)
+    await s.hear(*_duties(world, school))
+
+
+def _group(group: UUID, school: UUID, pupil: UUID) -> GroupStated:
+    inside = (Membership(person_id=pupil, starts=date(2026, 8, 15)),)
+    return GroupStated(
+        group_id=group, version=1, tenant_id=ELSEWHERE, school_id=school, name="8D", kind="Klass", members=inside
+    )
+
+
+def _posts(world: World, second: UUID) -> list[Event]:
+    s, who = world.here, world.who
+    parts = (Assignment(group_id=s.other_class, role="Mentor"),)
+
+    def post(name: str, school: UUID, role: str, given: tuple[Assignment, ...] = ()) -> StaffStated:
+        return StaffStated(
+            post_id=uuid4(),
+            version=1,
+            tenant_id=ELSEWHERE,
+            school_id=school,
+            person_id=who[name],
+            role=role,
+            assignments=given,
+        )
+
+    return [
+        post("other_mentor", s.other_school, "Lärare", parts),
+        post("other_principal", s.other_school, "Rektor"),
+        post("other_principal_2", second, "Rektor"),
+    ]
+
+
+def _named(world: World, name: str) -> ContactStated:
+    given, family, mail, phone = marks(world.who[name])
+    return ContactStated(
+        person_id=world.who[name],
+        version=3,
+        tenant_id=world.tenant_of(world.who[name]),
+        given_name=given,
+        family_name=family,
+        emails=(mail,),
+        phones=(phone,),
+    )
+
+
+def _duties(world: World, second: UUID) -> Iterator[Event]:
+    """A notice about every pupil; also to those whose right has ended since."""
+    s, who = world.here, world.who
+    world.duties = {s.child_1: s.duty_1, s.child_2: s.duty_2}
+    yield told(s.duty_2, s.guardian_b_ended, s.school_2, "09:01")
+    yield told(s.duty_1, who["step_parent"], s.school_1, "09:01")
+    yield told(s.duty_1, who["friend"], s.school_1, "09:34")
+    more = {
+        "stranger_child": (s.school_1, "stranger"),
+        "protected_child": (s.school_2, "guardian_p"),
+        "adult_pupil": (s.school_2, "former_guardian"),
+        "almost_adult": (s.school_2, "former_guardian"),
+        "other_child": (s.other_school, "other_guardian"),
+        "other_child_2": (second, "other_guardian_2"),
+    }
+    for name, (school, reader) in more.items():
+        pupil, duty = who[name], uuid4()
+        world.duties[pupil] = duty
+        yield absence(duty, pupil, school, "09:12")
+        for status, clock in ((DutyStatus.OWED, "09:31"), (DutyStatus.SENT, "09:31"), (DutyStatus.DELIVERED, "09:32")):
+            yield move(status, duty, pupil, school, clock)
+        yield told(duty, who[reader], school, "09:32")
+
+
+def _rights(world: World) -> None:
+    """Who may know what, written down by hand."""
+    s, who = world.here, world.who
+    second = derived_id("school", s.other_school)
+    custody = {
+        "guardian_a": ("child_1", "child_2"),
+        "guardian_b": ("child_1",),
+        "stranger": ("stranger_child",),
+        "protected_guardian": ("stranger_child",),
+        "guardian_p": ("protected_child",),
+        "former_guardian": ("almost_adult",),
+        "other_guardian": ("other_child",),
+        "other_guardian_2": ("other_child_2",),
+        "adult_pupil": ("adult_pupil",),
+    }
+    school_1, school_2 = ("child_1", "stranger_child"), ("child_2", "protected_child", "adult_pupil", "almost_adult")
+    teaching = {
+        "mentor": ("child_1",),
+        "mentor_2": school_2,
+        "principal": school_1,
+        "principal_2": school_2,
+        "other_mentor": ("other_child",),
+        "other_principal": ("other_child",),
+        "other_principal_2": ("other_child_2",),
+    }
+    around = {
+        "child_1": ("guardian_a", "guardian_b", "step_parent", "not_yet", "friend"),
+        "child_2": ("guardian_a", "guardian_b_ended"),
+        "stranger_child": ("stranger", "protected_guardian"),
+        "protected_child": ("guardian_p",),
+        "adult_pupil": ("former_guardian",),
+        "almost_adult": ("former_guardian",),
+        "other_child": ("other_guardian",),
+        "other_child_2": ("other_guardian_2",),
+    }
+    for name, viewer in who.items():
+        mine, taught = custody.get(name, ()), teaching.get(name, ())
+        world.answers_for[viewer] = {who[one] for one in mine}
+        world.teaches[viewer] = {who[one] for one in taught}
+        home = {who[one] for one in mine} | ({viewer} if viewer in world.duties else set())
+        world.sees[viewer] = home | ({who["child_1"]} if name == "friend" else set())
+        known = {viewer} | world.sees[viewer] | world.teaches[viewer]
+        known |= {who[one] for pupil in (*mine, *taught) for one in around[pupil]}
+        known |= {who[one] for one, pupils in teaching.items() if set(pupils) & set(mine)}
+        if mine:  # whoever looked at work is named to those who may ask who looked
+            known.add(who["other_officer" if name.startswith("other") else "officer"])
+        hidden = {who["protected_guardian"]} if name == "stranger" else set()  # no page tells one parent of the other
+        world.may_know[viewer] = known - hidden
+    world.schools_of = defaultdict(
+        set,
+        {
+            who["principal"]: {s.school_1},
+            who["principal_2"]: {s.school_2},
+            who["officer"]: {s.school_1, s.school_2, s.office},
+            who["other_principal"]: {s.other_school},
+            who["other_principal_2"]: {second},
+            who["other_officer"]: {s.other_school, second, s.other_office},
+        },
+    )
+    for officer, tenant in (("officer", HERE), ("other_officer", ELSEWHERE)):  # what waits is shown by name
+        names = ("child_1", "step_parent") if tenant == HERE else ("other_child", "other_guardian_2")
+        world.may_know[who[officer]] |= {who[one] for one in names}
+
+
+async def _kept(world: World) -> None:
+    """A calendar address, a draft and a question for everybody."""
+    kit = world.here.kit
+    async with kit.sessions.begin() as db:
+        for person_id in world.who.values():
+            tenant, secret = world.tenant_of(person_id), f"{person_id.hex}{'k' * 11}"
+            await make_feed(db, person_id, tenant, secret, TEN)
+            world.feeds[person_id] = secret
+            path = f"/draft-of-{person_id.hex[:12]}"
+            world.drafts[person_id] = path
+            session = Session(uuid4(), person_id, tenant, "test", "strong", TEN, TEN)
+            await logins.keep_draft(db, session, path, [("note", marks(person_id)[0])], TEN)
+            await ask(db, "rights", [(person_id, tenant)], TEN)
+
+
+async def _registered(world: World) -> None:
+    """The registry service's own records, and one change in each municipality that waits for a registrar."""
+    s = world.here
+    await _town(world, SOURCES[0], s.school_1, s.office, ("child_1", "guardian_a", "step_parent", "officer"))
+    other = ("other_child", "other_guardian", "other_guardian_2", "other_officer")
+    await _town(world, SOURCES[1], s.other_school, s.other_office, other)
+    async with world.importer.kit.sessions() as db:
+        world.entries = {entry.tenant_id: entry.id for entry in await quarantine.listed(db, 10)}
+    assert set(world.entries) == {HERE, ELSEWHERE}
+
+
+async def _town(world: World, source: Source, school: UUID, office: UUID, names: Iterable[str]) -> None:
+    child, first, second, officer = (world.who[name] for name in names)
+    origin, subject = world.importer.origin(source), derived_id("subject", school)
+
+    async def take(resource: Resource, *raw: Any) -> None:
+        await world.importer.take(origin, rows_of(resource, raw, origin))
+
+    def named(person_id: UUID) -> dict[str, Any]:
+        given, family, mail, _ = marks(person_id)
+        return {"givenName": given, "familyName": family, "emails": [{"value": mail, "type": "Privat"}]}
+
+    where = {"enrolments": [{"enroledAt": {"id": str(school)}, "schoolType": "GR", "startDate": "2024-08-15"}]}
+    kind = rows.organisation(id=str(office), organisationType="Huvudman", displayName="Kommun")
+    await take(Resource.ORGANISATIONS, rows.organisation(id=str(school)), kind)
+    grown = [rows.grown_up(one, **named(one)) for one in (first, second, officer)]
+    before = rows.pupil(id=str(child), **named(child), **where, responsibles=[rows.responsible(first)])
+    await take(Resource.PERSONS, *grown, before)
+    after = [rows.responsible(first), rows.responsible(second)]
+    await take(Resource.PERSONS, {**before, "responsibles": after})
+    duty = {"id": str(uuid4()), "person": str(officer), "dutyAt": str(office), "dutyRole": "Skoladministratör"}
+    await take(Resource.DUTIES, {**duty, "meta": rows.meta()})
+    organisation = {"id": str(school)}
+    await take(Resource.ACTIVITIES, rows.activity(id=str(subject), organisation=organisation))
+    lesson = {"id": str(derived_id("lesson", school)), "activity": {"id": str(subject)}}
+    await take(Resource.CALENDAR_EVENTS, rows.calendar_event(**lesson))
+
+
+DIGEST = "select coalesce(md5(string_agg(md5(t::text), '' order by t::text)), '') from \"{}\" t {}"
+NOT_COMPARED = {
+    "login": "where false",
+    "draft": "where path like '/draft-of-%'",
+}  # logging in; what an expired session kept
+
+
+async def digests(kit: Kit, metadata: MetaData) -> dict[str, str]:
+    """A digest of all rows of each table of a database."""
+    async with kit.sessions() as db:
+        return {
+            table.name: str(await db.scalar(text(DIGEST.format(table.name, NOT_COMPARED.get(table.name, "")))))
+            for table in metadata.sorted_tables
+        }
+
+
+async def everything_kept(world: World) -> dict[str, dict[str, str]]:
+    """Digests of both databases."""
+    registry = await digests(world.importer.kit, registry_tables.metadata)
+    return {"portal": await digests(world.here.kit, tables.metadata), "registry": registry}
