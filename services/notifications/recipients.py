@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -25,6 +25,7 @@ from shared.roster.access import Family, Verdict, Why, families, oneself
 from shared.roster.projection import known
 
 DEFAULT_ZONE = "Europe/Stockholm"
+NIGHT = (time(21), time(7))  # local; what is not urgent is not sent then to those who have not said otherwise
 WHY_NOBODY = {
     Why.PUPIL_ADULT: CallReason.PUPIL_ADULT,
     Why.AGE_UNKNOWN: CallReason.AGE_UNKNOWN,
@@ -107,7 +108,7 @@ class Recipients:
             neutral=school is None or family.protected(one.guardian_id),
             consented=one.why in BY_CONSENT,
             wants_mail=unhurried is None or unhurried.email,
-            not_before=_not_before(unhurried, school, found.now),
+            not_before=_not_before(preferences, school, found.now) if request.kind in UNHURRIED else None,
         )
 
     def _school(self, request: Request, school: SchoolStated | None, found: Known) -> list[Candidate]:
@@ -173,11 +174,10 @@ def _languages(preferences: PreferencesStated | None, contact: ContactStated | N
     return tuple(tag for tag in (chosen, contact.language if contact else None) if tag)
 
 
-def _not_before(preferences: PreferencesStated | None, school: SchoolStated | None, now: datetime) -> datetime | None:
-    """When somebody's quiet hours are over, by the clock where the school is."""
-    if preferences is None:
-        return None
-    return next_allowed(now, zone_of(school), preferences.quiet_from, preferences.quiet_to)
+def _not_before(preferences: PreferencesStated | None, school: SchoolStated | None, now: datetime) -> datetime:
+    """When somebody's quiet hours are over, by the clock where the school is. Who has said nothing sleeps at night."""
+    night = (preferences.quiet_from, preferences.quiet_to) if preferences else NIGHT
+    return next_allowed(now, zone_of(school), *night)
 
 
 def _noticed(request: Request, found: Known) -> set[UUID]:

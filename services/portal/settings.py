@@ -22,6 +22,13 @@ class PortalSettings(ServiceSettings):
         {}, description="Where paths of other services live when one host does not serve them all: path prefix to URL"
     )
 
+    def address(self, path: str) -> str:
+        """The address of a path of ours: under the same host, unless `elsewhere` says where it lives."""
+        for prefix, base in self.elsewhere.items():
+            if path == prefix or path.startswith(prefix.rstrip("/") + "/"):
+                return base.rstrip("/") + path
+        return path
+
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         """Raises ValueError when two providers share a name: their addresses would be the same."""

@@ -120,15 +120,20 @@ async def test_a_question_nobody_takes_is_no_call_for_the_school(postgres: Postg
         assert await stage.said(DutyMoved) == []
 
 
+@pytest.mark.parametrize(
+    ("night", "minutes"),
+    [({"quiet_from": time(21), "quiet_to": time(7, 30)}, 30), (None, 0)],
+    ids=["who wants to sleep until half past seven", "who has said nothing"],
+)
 async def test_a_question_asked_at_midnight_waits_until_the_pupils_night_is_over(
-    postgres: Postgres, clock: ManualClock
+    postgres: Postgres, clock: ManualClock, night: dict[str, Any] | None, minutes: int
 ) -> None:
-    midnight, morning = datetime(2026, 11, 22, 23, 0, tzinfo=UTC), datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
+    midnight, morning = datetime(2026, 11, 22, 23, 0, tzinfo=UTC), datetime(2026, 11, 23, 6, minutes, tzinfo=UTC)
     clock.instant = midnight
     async with staged(postgres, clock) as stage:
         await stage.pupil_of_age(ALI)
-        night: dict[str, Any] = {"quiet_from": time(21), "quiet_to": time(7, 30)}
-        await stage.state(PreferencesStated(person_id=stage.pupil, version=1, **night))
+        if night:
+            await stage.state(PreferencesStated(person_id=stage.pupil, version=1, **night))
         await stage.ask(RIGHTS, duty_id=None)
         async with sending(stage.sender()):
             await until(stage.is_put_off)

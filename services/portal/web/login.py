@@ -63,18 +63,10 @@ class Door:
             found.setdefault(client.provider.tenant, []).append(client.provider)
         return found
 
-    def onward(self, path: str) -> str:
-        """The address of a path of ours, on the service that answers there."""
-        path = own_path(path)
-        for prefix, base in self.settings.elsewhere.items():
-            if path == prefix or path.startswith(prefix.rstrip("/") + "/"):
-                return base.rstrip("/") + path
-        return path
-
     def choose(self, request: Request, next_path: str) -> Response:
         """The page with the ways to log in; who is logged in goes on at once."""
         if request.state.session:
-            return RedirectResponse(self.onward(next_path), 303)
+            return RedirectResponse(self.settings.address(own_path(next_path)), 303)
         return self.pages.html(request, "login.html", ways=self.municipalities(), next=own_path(next_path))
 
     async def to_provider(self, request: Request, name: str, next_path: str, person: str = "") -> Response:
@@ -113,7 +105,7 @@ class Door:
             await self.opened.end(before)
         await self.opened.begin(session, id_token)
         log.info("logged in", person=str(session.person_id), provider=session.provider, strength=session.level)
-        answer = leading_to(self.onward(next_path))
+        answer = leading_to(self.settings.address(own_path(next_path)))
         self.sessions.give(answer, session)
         return answer
 
@@ -219,7 +211,7 @@ def step_up_routes(door: Door) -> APIRouter:
     @router.get("/step-up")
     async def step_up(request: Request, session: Mine, next_path: Next = HOME, go: bool = False) -> Response:
         if session.level == STEP_UP:
-            return RedirectResponse(door.onward(next_path), 303)
+            return RedirectResponse(door.settings.address(own_path(next_path)), 303)
         client = door.clients.get(session.provider)
         can = client is not None and bool(client.provider.step_up_acr)
         if not (go and client and can):

@@ -44,7 +44,7 @@ def municipality_routes(kit: Kit, settings: PortalSettings, pages: Pages) -> API
             _officer(view.standing)
             page = await _ledger(view, span, day_in(day) or view.standing.today)
             page |= {"health": await health(view.db, view.standing.tenant_id), "stale_before": view.now - STALE}
-        page |= {"quarantine": _elsewhere(settings, QUARANTINE)}
+        page |= {"quarantine": settings.address(QUARANTINE)}
         return face.show(request, view, "municipality.html", **WORDS, **page, **charts(pages, request, page, span))
 
     @router.get("/municipality/wall")
@@ -129,11 +129,3 @@ def _lasts(request: Request, session: Session) -> bool:
     """True until the session is over: an open page is nobody using it."""
     known: Sessions = request.app.state.sessions
     return known.lasts(session, known.now())
-
-
-def _elsewhere(settings: PortalSettings, path: str) -> str:
-    """The address of another service's page: under the same host, unless the settings say where it lives."""
-    for prefix, base in settings.elsewhere.items():
-        if path == prefix or path.startswith(prefix.rstrip("/") + "/"):
-            return base.rstrip("/") + path
-    return path
