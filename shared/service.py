@@ -30,6 +30,7 @@ from shared.messaging.reader import Reader
 from shared.messaging.reconcile import keep_tidy
 from shared.messaging.relay import Relay
 from shared.observe.logging import configure_logging, get_logger
+from shared.topics import OPERATIONS
 
 RETRY_SECONDS = 1.0
 LIFE_SECONDS = 5.0  # how soon a reborn broker is noticed while nothing happens
@@ -119,8 +120,8 @@ class Service:
                 attach(broker, reader)
 
     async def _until_kafka_answers(self) -> None:
-        """Wait for Kafka and for the topics that are read, which `skolbro topics` creates."""
-        topics = [topic for reader in self.readers for topic in reader.topics]
+        """Wait for Kafka and for the topics that are read or said on by all, which `skolbro topics` creates."""
+        topics = [OPERATIONS, *(topic for reader in self.readers for topic in reader.topics)]
         while True:
             try:
                 self.kit.life.over.clear()

@@ -22,7 +22,7 @@ from shared.messaging.codec import headers_for
 from shared.messaging.outbox import say
 from shared.messaging.tables import KitTables, kit_tables
 from shared.service import Service
-from shared.topics import Topic
+from shared.topics import OPERATIONS, Topic
 from tests.stack import Stack, kit_on
 
 LOOK_SECONDS = 0.02
@@ -65,7 +65,7 @@ METADATA, KIT, EFFECT = new_tables()
 async def fresh_topic(stack: Stack, partitions: int = 3, *, compacted: bool = False) -> tuple[Topic, type[Told]]:
     """A topic nobody else uses, and the event that is said there."""
     topic = Topic(f"test.{uuid4().hex}", ("test",), ("test",), "about", partitions, compacted)
-    await create_topics(stack.settings, [topic])
+    await create_topics(stack.settings, [topic, OPERATIONS])  # every service says how it is doing
     return topic, type("Told", (Told,), {"topic": topic.name, "__module__": __name__})
 
 

@@ -122,7 +122,8 @@ def _welcome(console: Console, demo: Demo) -> None:
     console.print(
         f"A municipality with {schools} schools and {pupils:,} pupils. It is {day:%A %d %B %Y}, a quarter to eight."
     )
-    console.print(f"  Live page   http://127.0.0.1:{port}")
+    console.print(f"  Step in as… http://127.0.0.1:{port}")
+    console.print(f"  Live page   http://127.0.0.1:{port}/live")
     console.print(f"  Mailboxes   http://127.0.0.1:{world.ports.pages}")
     minutes = (world.plan.closes - world.plan.opens).total_seconds() / world.clock.speed / 60
     console.print(f"  The day takes about {minutes:.0f} min. Ctrl-C stops everything.")

@@ -28,7 +28,7 @@ from shared.messaging.reader import Batch, Handler, Reader
 from shared.messaging.tables import kit_tables
 from shared.roster.projection import known, roster_reader, roster_table
 from shared.service import Service
-from shared.topics import CONTACTS, PERSONS, Topic
+from shared.topics import CONTACTS, OPERATIONS, PERSONS, Topic
 from tests.on_servers import (
     EFFECT,
     KIT,
@@ -341,7 +341,7 @@ async def test_a_tombstone_erases_the_person_from_the_projection_and_the_dead_le
 ) -> None:
     metadata = new_metadata()
     tables, roster = kit_tables(metadata), roster_table(metadata)
-    await create_topics(stack.settings, [PERSONS, CONTACTS])
+    await create_topics(stack.settings, [PERSONS, CONTACTS, OPERATIONS])
     kit = await kit_on(stack, "listener", metadata, tables, clock)
     speaker = await a_kit(stack, clock, "speaker")
     gone, stays = uuid4(), uuid4()
