@@ -49,7 +49,7 @@ async def test_each_thing_is_done_once_by_two_workers_and_neither_waits_for_the_
     kit, done = await a_kit(stack, clock), list[tuple[UUID, datetime]]()
     refs, inside, together = [uuid4() for _ in range(1200)], 0, False
     await planned(kit, *[(ref, clock.now() - timedelta(minutes=1)) for ref in refs])
-    note = noting(done, seconds=0.2)
+    note = noting(done, seconds=0.8)  # on a busy machine one of the two may begin that much later
 
     async def handle(session: AsyncSession, due: Sequence[Due], now: datetime) -> Sequence[Outgoing]:
         nonlocal inside, together
