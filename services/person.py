@@ -46,8 +46,9 @@ audit_app = typer.Typer(no_args_is_help=True, help="Who looked at whom: check th
 
 def mount(app: typer.Typer, here: Callable[[typer.Context], None] | None = None) -> None:
     """Add these commands to the `skolbro` command; `here` makes the databases of one machine reachable first."""
-    extra = {"callback": here} if here else {}
-    app.add_typer(person_app, name="person", **extra)  # type: ignore[arg-type]
+    if here:
+        person_app.callback()(here)
+    app.add_typer(person_app, name="person")
     app.add_typer(audit_app, name="audit")
     app.command("retention")(retention)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 ADULT = 18
+DEFAULT_ZONE = "Europe/Stockholm"  # of a school whose own is not known
 
 
 class Clock(Protocol):

@@ -16,7 +16,7 @@ from services.notifications.domain.models import ABOUT_A_PUPIL, UNHURRIED, Becau
 from services.notifications.domain.planning import Candidate, Situation, delivery_id, last_call
 from services.notifications.domain.quiet import next_allowed
 from services.notifications.tables import roster
-from shared.clock import local_date
+from shared.clock import DEFAULT_ZONE, local_date
 from shared.events.notify import NotificationKind
 from shared.events.people import PreferencesStated
 from shared.events.roster import ContactStated, SchoolStated
@@ -24,7 +24,6 @@ from shared.observe.logging import get_logger
 from shared.roster.access import Family, Verdict, Why, families, oneself
 from shared.roster.projection import known
 
-DEFAULT_ZONE = "Europe/Stockholm"
 NIGHT = (time(21), time(7))  # local; what is not urgent is not sent then to those who have not said otherwise
 WHY_NOBODY = {
     Why.PUPIL_ADULT: CallReason.PUPIL_ADULT,

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.portal.store import audit, day, ledger, operations, privacy
 from services.portal.tables import kit as tables
 from services.portal.tables import metadata, roster
+from shared.clock import DEFAULT_ZONE
 from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
 from shared.events.attendance import LessonPlanned
 from shared.events.duties import DutyMoved
@@ -45,7 +46,7 @@ ROSTER = (
 )
 
 
-def readers(zone: str = "Europe/Stockholm") -> list[Reader]:
+def readers(zone: str = DEFAULT_ZONE) -> list[Reader]:
     """The readers of this service."""
 
     async def the_day(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:

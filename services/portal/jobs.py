@@ -19,7 +19,7 @@ from services.portal import outgoing
 from services.portal.store import audit, rights, wishes
 from services.portal.tables import kit as tables
 from services.portal.tables import roster
-from shared.clock import ADULT, is_of_age, local_date
+from shared.clock import ADULT, DEFAULT_ZONE, is_of_age, local_date
 from shared.due.plan import plan
 from shared.due.worker import Due, DueHandler
 from shared.events.envelope import Outgoing
@@ -27,7 +27,6 @@ from shared.events.roster import PersonStated, SchoolStated
 from shared.ids import derived_id
 from shared.kit import Kit
 from shared.roster.projection import everything
-from shared.roster.standing import DEFAULT_ZONE
 
 MIDNIGHT = "midnight"
 CATCH_UP = timedelta(days=30)  # a portal that stood still for longer does not ask who came of age before that

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from services.portal.login.provider import Provider
+from shared.clock import DEFAULT_ZONE
 from shared.settings import ServiceSettings, settings_config
 
 
@@ -15,7 +16,7 @@ class PortalSettings(ServiceSettings):
 
     model_config = settings_config("PORTAL_")
 
-    zone: str = Field("Europe/Stockholm", description="Time zone of the live page and of schools not known yet")
+    zone: str = Field(DEFAULT_ZONE, description="Time zone of the live page and of schools not known yet")
     mail_url: str | None = Field(None, description="Where the demo shows the mails it caught")
     providers: tuple[Provider, ...] = Field((), description="Ways to log in, as a JSON list (docs/login.md)")
     elsewhere: dict[str, str] = Field(

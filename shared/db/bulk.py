@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import TextClause
 
+ONCE = "on conflict do nothing"  # the tail for what may come again and changes nothing then
 POSTGRES = dialect()  # type: ignore[no-untyped-call]
 
 

@@ -98,6 +98,11 @@ class ContactStated(Event):
     phones: tuple[Line, ...] = ()
     language: Line | None = None
 
+    @property
+    def full_name(self) -> str:
+        """Given and family name."""
+        return f"{self.given_name} {self.family_name}"
+
     def key(self) -> str:
         """The person."""
         return str(self.person_id)

@@ -110,6 +110,11 @@ def oneself(pupil: PersonStated, on: date) -> Verdict:
     return Verdict(pupil.person_id, why is None, why or Why.ONESELF)
 
 
+def in_force(starts: date | None, ends: date | None, day: date) -> bool:
+    """True on `starts <= day < ends`, an open end counting as never."""
+    return (starts is None or starts <= day) and (ends is None or day < ends)
+
+
 def is_protected(*people: PersonStated | None) -> bool:
     """True when one of them has a protected identity: the message may then name no school and no place."""
     return any(person is not None and person.marking is not Marking.NONE for person in people)
@@ -199,8 +204,8 @@ def _why_not_person(pupil: PersonStated, person: PersonStated | None) -> Why | N
 
 
 def _why_not_consent(consent: ConsentStated, on: date) -> Why | None:
-    over = consent.withdrawn or on < consent.starts or (consent.ends is not None and on >= consent.ends)
-    return Why.CONSENT_OVER if over else None
+    holds = not consent.withdrawn and in_force(consent.starts, consent.ends, on)
+    return None if holds else Why.CONSENT_OVER
 
 
 def _why_not_theirs(pupil: PersonStated, consent: ConsentStated, deciding: Iterable[UUID], on: date) -> Why | None:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Table, or_, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import select
 
-from shared.clock import age_on, local_date
+from shared.clock import DEFAULT_ZONE, age_on, local_date
 from shared.events.envelope import Event
 from shared.events.people import ConsentStated
 from shared.events.roster import (
@@ -24,9 +24,8 @@ from shared.events.roster import (
     SchoolStated,
     StaffStated,
 )
-from shared.roster.access import Why, is_protected, ties_of, verdicts
+from shared.roster.access import Why, in_force, is_protected, ties_of, verdicts
 
-DEFAULT_ZONE = "Europe/Stockholm"
 NORWEGIAN_ZONES = ("Europe/Oslo", "Arctic/Longyearbyen")
 OWN_SECRETS_FROM = 16  # years; Norway: from then on health-related reasons belong to the pupil
 # SS 12000 dutyRole and assignmentRoleType, and their Norwegian sisters, in small letters.
@@ -126,27 +125,28 @@ class Standing:
         """May this person see such a fact about this pupil now?"""
         if pupil.tenant_id != self.tenant_id:
             return False
-        if pupil.person_id == self.person.person_id or self._teaches(pupil):
+        if pupil.person_id == self.person.person_id or self.teaches(pupil):
             return True
         if child := self.children.get(pupil.person_id):
             return fact is not Fact.REASON or child.tells_reasons
         return self.municipality and fact in (Fact.NOTICE, Fact.TOTALS)
 
-    def _teaches(self, pupil: PersonStated) -> bool:
-        """A mentor of a group the pupil is in today, or the principal of a school the pupil goes to."""
+    def teaches(self, pupil: PersonStated) -> bool:
+        """True for the mentor of a group the pupil is in today, and the principal of a school the pupil goes to."""
+        if pupil.tenant_id != self.tenant_id:
+            return False
         if self.principal_of.intersection(pupil.school_ids):
             return True
         return any(pupil.person_id in members_on(group, self.today) for group in self.mentor_groups.values())
+
+    def in_charge_of(self, school_id: UUID) -> bool:
+        """True for the principal of that school, and for officers of its municipality."""
+        return school_id in self.schools and (self.municipality or school_id in self.principal_of)
 
 
 def members_on(group: GroupStated, day: date) -> list[UUID]:
     """Who is in the group on that day."""
     return [one.person_id for one in group.members if in_force(one.starts, one.ends, day)]
-
-
-def in_force(starts: date | None, ends: date | None, day: date) -> bool:
-    """True on `starts <= day < ends`, an open end counting as never."""
-    return (starts is None or starts <= day) and (ends is None or day < ends)
 
 
 async def standing_of(

@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shared import languages
+from shared.clock import DEFAULT_ZONE
 from shared.languages import LANGUAGES, Language, accepted
 from shared.settings import KitSettings
 from shared.web.filters import filters
@@ -54,7 +55,7 @@ class Pages:
         nav: Callable[[Request], Sequence[tuple[str, str, bool]]] = no_nav,
         *,
         locales: Path | None = None,
-        zone: str = "Europe/Stockholm",
+        zone: str = DEFAULT_ZONE,
         home: str = "/",
     ) -> None:
         self.settings = settings

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from fastapi import HTTPException
 from sqlalchemy import Table
@@ -43,9 +44,19 @@ async def viewing(kit: Kit, roster: Table, session: Session) -> AsyncIterator[Vi
     """
     now = kit.clock.now()
     async with kit.people.begin() as db:
-        await reach_as(db, Reach(session.tenant_id))
-        standing = await standing_of(db, roster, session.person_id, session.tenant_id, now)
+        standing = await reach_of(db, roster, session.person_id, session.tenant_id, now)
         if standing is None:
             raise Gone
-        await reach_as(db, Reach(session.tenant_id, tuple(standing.schools)))
         yield View(db, standing, session, now)
+
+
+async def reach_of(db: AsyncSession, roster: Table, person_id: UUID, tenant_id: UUID, now: datetime) -> Standing | None:
+    """Let the transaction reach as far as this person does at this moment, and say who they are.
+
+    None when the registry does not know them as active; the transaction then reaches no school.
+    """
+    await reach_as(db, Reach(tenant_id))
+    standing = await standing_of(db, roster, person_id, tenant_id, now)
+    if standing is not None:
+        await reach_as(db, Reach(tenant_id, tuple(standing.schools)))
+    return standing

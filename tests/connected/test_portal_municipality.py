@@ -36,7 +36,7 @@ async def here(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Stage]:
     open_pages(
         there,
         lambda kit, pages: municipality_routes(kit, settings, pages),
-        lambda kit, pages: school_routes(kit, settings, pages),
+        school_routes,
     )
     yield there
     await kit.close()

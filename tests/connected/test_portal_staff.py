@@ -13,7 +13,6 @@ import pytest
 
 from deploy.embedded.postgres import Postgres
 from services.portal.domain.duties import HOW_IT_STANDS, Outcome
-from services.portal.settings import PortalSettings
 from services.portal.web.classes import class_routes
 from services.portal.web.schools import school_routes
 from shared.clock import ManualClock
@@ -45,8 +44,8 @@ async def here(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Stage]:
     there = await stage(kit)
     open_pages(
         there,
-        lambda kit, pages: class_routes(kit, PortalSettings(), pages),
-        lambda kit, pages: school_routes(kit, PortalSettings(), pages),
+        class_routes,
+        school_routes,
     )
     yield there
     await kit.close()

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from shared.clock import is_of_age, local_date
+from shared.clock import DEFAULT_ZONE, is_of_age, local_date
 from shared.events.duties import DutyStatus
 from shared.events.roster import PersonStated
-from shared.roster.access import Why, is_protected
-from shared.roster.standing import DEFAULT_ZONE, Standing, in_force
+from shared.roster.access import Why, in_force, is_protected
+from shared.roster.standing import Standing
 
 WANTS_NO_MAIL = "wants no e-mail for what is not urgent"  # the verdict of a message that is shown here only
 

@@ -18,7 +18,7 @@ from sqlalchemy import Row, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.portal.tables import audit_entry, audit_seal
-from shared.db.bulk import insert_rows
+from shared.db.bulk import ONCE, insert_rows
 from shared.events.privacy import PupilLookedAt
 from shared.ids import new_id
 
@@ -29,7 +29,6 @@ CHAIN_END = (
 )
 NAMES = ("entry_id", "tenant_id", "at", "viewer_id", "pupil_id", "what", "about")
 SEAL_NAMES = ("tenant_id", "number", "entry_id", "digest")
-ONCE = "on conflict do nothing"
 SAME = audit_entry.c.entry_id == audit_seal.c.entry_id
 START = bytes(32)
 SEAL_LOCK = 7_305_541

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.portal.domain.day import Counts, SchoolDay
 from services.portal.tables import Absence, Lesson, LessonMark, roster
 from shared.clock import local_date
-from shared.db.bulk import insert_rows, newer_wins
+from shared.db.bulk import ONCE, insert_rows, newer_wins
 from shared.db.engine import table_of
 from shared.events.absence import AbsenceNoticed
 from shared.events.attendance import LessonPlanned
@@ -23,7 +23,6 @@ from shared.roster.projection import everything, known
 
 LESSON_NAMES = ("lesson_id", "version", "school_id", "day", "starts_at", "ends_at", "cancelled", "subject_id")
 ABSENCE_NAMES = ("notice_id", "pupil_id", "school_id", "day", "late", "noticed_at")
-ONCE = "on conflict do nothing"
 REACHED = "('delivered', 'understood', 'met', 'retracted')"
 DAY = text(
     f"""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.portal.domain.duties import Seen, marks
 from services.portal.store.day import zones_of
 from services.portal.tables import Delivery, Duty, DutyMoment
-from shared.db.bulk import insert_rows
+from shared.db.bulk import ONCE, insert_rows
 from shared.db.engine import table_of
 from shared.events.duties import RANK, DutyMoved
 from shared.events.notify import DeliverySettled
@@ -20,7 +20,6 @@ COURSE = ("version", "kind", "status", "pupil_id", "school_id", "day", "moved_at
 DUTY_NAMES = ("duty_id", "flags", *COURSE)
 MOMENT_NAMES = ("duty_id", "status", "at", "evidence_id", "reason")
 DELIVERY_NAMES = ("delivery_id", "notification_id", "person_id", "school_id", "kind", "status", "why", "at")
-ONCE = "on conflict do nothing"
 # The furthest status wins, and whatever comes adds its flags: also what comes late.
 NEWER = "duty.version < excluded.version"
 FURTHER = (

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.portal.domain.family import Pupil
 from services.portal.domain.rights import Circle
 from services.portal.tables import Approval, roster
-from shared.db.bulk import insert_rows
+from shared.db.bulk import ONCE, insert_rows
 from shared.db.engine import table_of
 from shared.events.envelope import Received
 from shared.events.people import ConsentStated
@@ -90,7 +90,7 @@ async def add_signature(db: AsyncSession, circle: Circle, person_id: UUID, signe
     """Keep a signature; one that is there already stays as it was."""
     pupil = circle.pupil
     row = (consent_id(pupil.person_id, person_id), signer, pupil.tenant_id, pupil.person_id, person_id, now)
-    await insert_rows(db, table_of(Approval), APPROVAL_NAMES, [row], "on conflict do nothing")
+    await insert_rows(db, table_of(Approval), APPROVAL_NAMES, [row], ONCE)
 
 
 async def remove_signatures(db: AsyncSession, circle: Circle, person_id: UUID) -> None:

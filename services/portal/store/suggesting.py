@@ -164,7 +164,7 @@ async def _named(db: AsyncSession, roster: Table, ids: Iterable[UUID]) -> Mappin
     people = await known(db, roster, PersonStated, ids)
     contacts = await known(db, roster, ContactStated, ids)
     active = [one for one, person in people.items() if person.active]
-    return {one: f"{contacts[one].given_name} {contacts[one].family_name}" if one in contacts else "" for one in active}
+    return {one: contacts[one].full_name if one in contacts else "" for one in active}
 
 
 def _needed(query: str, given: Mapping[str, object]) -> dict[str, object]:

@@ -13,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.portal.domain.duties import Seen
 from services.portal.domain.quiet import Wishes
 from services.portal.tables import Feed, Preference, Question
-from shared.db.bulk import insert_rows
+from shared.db.bulk import ONCE, insert_rows
 from shared.db.engine import table_of
 
-ONCE = "on conflict do nothing"
 RIGHTS = "rights"  # the question to a pupil who has come of age
 KEEP_WISHES = text(
     "insert into preference (person_id, tenant_id, version, language, email, quiet_from, quiet_to) "

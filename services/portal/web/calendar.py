@@ -17,10 +17,8 @@ from services.portal.store.families import calendar_facts
 from services.portal.store.wishes import end_feed, feed_made_at, feed_of, make_feed, wishes_of
 from services.portal.tables import roster
 from services.portal.web.shown import Face, Me, trace
-from shared.db.reach import Reach, reach_as
 from shared.languages import N_, choose
-from shared.roster.standing import standing_of
-from shared.web.viewing import viewing
+from shared.web.viewing import reach_of, viewing
 
 SECRET_BYTES = 32
 SCHOOL_DAY, SCHOOL_DAYS = N_("School day"), N_("School days")
@@ -81,12 +79,10 @@ async def _feed(face: Face, secret: str) -> bytes:
         raise HTTPException(404)
     person_id, tenant_id, made_at = found
     async with kit.people.begin() as db:
-        await reach_as(db, Reach(tenant_id))
-        standing = await standing_of(db, roster, person_id, tenant_id, now)
+        standing = await reach_of(db, roster, person_id, tenant_id, now)
         pupils = [one for one in pupils_of(standing, now) if not one.protected] if standing else []
         if standing is None or not pupils:
             raise HTTPException(404)
-        await reach_as(db, Reach(tenant_id, tuple(standing.schools)))
         entries = spans(pupils, await calendar_facts(db, pupils, BACK_DAYS, AHEAD_DAYS))
         wishes = await wishes_of(db, person_id)
         looks = [Look(tenant_id, person_id, one.pupil_id, "calendar") for one in pupils]

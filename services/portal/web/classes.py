@@ -21,7 +21,6 @@ from services.portal.domain.duties import (
     is_unread,
     time_left,
 )
-from services.portal.settings import PortalSettings
 from services.portal.store.classes import Pupils, pupils
 from services.portal.store.schools import Known
 from services.portal.tables import roster
@@ -62,7 +61,7 @@ class Line:
         return late, not self.unread, -self.repeated, self.pupil.name or "~"
 
 
-def class_routes(kit: Kit, settings: PortalSettings, pages: Pages) -> APIRouter:  # noqa: ARG001
+def class_routes(kit: Kit, pages: Pages) -> APIRouter:
     """`/class/{group_id}` and `/pupil/{pupil_id}`."""
     router, face = APIRouter(include_in_schema=False), Face(kit, pages)
 

@@ -36,9 +36,9 @@ def add_front(app: FastAPI, kit: Kit, settings: PortalSettings) -> None:
     door = add_door(app, kit, settings, pages)
     app.include_router(language_routes(kit.settings))
     app.include_router(first_page(kit, pages, door, demo))
-    app.include_router(home_routes(kit, pages))
-    for routes in (class_routes, school_routes, municipality_routes):
-        app.include_router(routes(kit, settings, pages))
+    for routes in (home_routes, class_routes, school_routes):
+        app.include_router(routes(kit, pages))
+    app.include_router(municipality_routes(kit, settings, pages))
     if demo:
         app.include_router(demo_routes(door))
         app.include_router(live_routes(LivePage(kit, settings, pages)))

@@ -24,7 +24,6 @@ from services.portal.domain.duties import (
     period,
     total,
 )
-from services.portal.settings import PortalSettings
 from services.portal.store.audit import Look, note
 from services.portal.store.schools import Evidence, Wanted, by_class, evidence, listed
 from services.portal.tables import roster
@@ -63,7 +62,7 @@ class Choice:
 Chosen = Annotated[Choice, Depends()]
 
 
-def school_routes(kit: Kit, settings: PortalSettings, pages: Pages) -> APIRouter:  # noqa: ARG001
+def school_routes(kit: Kit, pages: Pages) -> APIRouter:
     """`/school/{school_id}` with its list and export, and `/duty/{duty_id}`."""
     router, face = APIRouter(include_in_schema=False), Face(kit, pages)
 
@@ -239,14 +238,13 @@ async def _duty(view: View, duty_id: UUID) -> Context:
         "steps": sorted(found.duty.moments, key=lambda one: one.at),
         "by_name": by_name,
         "on_day": same_day(view.standing.schools[found.duty.school_id].zone),
-        "ledger": view.standing.municipality or found.duty.school_id in view.standing.principal_of,
+        "ledger": view.standing.in_charge_of(found.duty.school_id),
     }
 
 
 def _may_open(view: View, found: Evidence) -> bool:
-    standing = view.standing
-    in_charge = standing.municipality or found.duty.school_id in standing.principal_of
-    return in_charge or knows(standing, found.registry.persons.get(found.duty.pupil_id))
+    by_name = knows(view.standing, found.registry.persons.get(found.duty.pupil_id))
+    return by_name or view.standing.in_charge_of(found.duty.school_id)
 
 
 def _recipient(found: Evidence, person_id: UUID | None, hidden: bool) -> Shown | None:

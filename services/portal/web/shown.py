@@ -38,7 +38,7 @@ class Face:
     def show(self, request: Request, view: View, template: str, status: int = 200, **context: Any) -> HTMLResponse:
         """The page for this reader: their name, their links, the time and the zone of their school."""
         contact = view.standing.contact
-        request.state.viewer_name = f"{contact.given_name} {contact.family_name}" if contact else None
+        request.state.viewer_name = contact.full_name if contact else None
         request.state.nav = self._nav(request, view.standing)
         common = {"now": view.now, "zone": view.standing.zone, "say": sentences}
         return self.pages.html(request, template, status, **common, **context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from services.portal.store.schools import Registry
 from shared.clock import local_date
 from shared.events.roster import ContactStated, PersonStated, SchoolStated
 from shared.roster.access import is_protected
-from shared.roster.standing import Fact, Standing
+from shared.roster.standing import Standing
 
 Context = dict[str, Any]  # what a template is given
 
@@ -31,21 +31,14 @@ class Shown:
     phones: tuple[str, ...] = ()
 
 
-def as_staff(standing: Standing) -> Standing:
-    """The same person without what they may see as a guardian: at work one is not a parent."""
-    return replace(standing, children={})
-
-
 def knows(standing: Standing, pupil: PersonStated | None) -> bool:
-    """True for the mentor and the principal of the pupil: those who may see the name, at work."""
-    if pupil is None or pupil.person_id == standing.person.person_id:
-        return False
-    return as_staff(standing).may_see(pupil, Fact.NAME)
+    """True for the mentor and the principal of the pupil: they may see the name, at work, where one is not a parent."""
+    return pupil is not None and pupil.person_id != standing.person.person_id and standing.teaches(pupil)
 
 
 def school_of(standing: Standing, school_id: UUID) -> SchoolStated:
     """A school whose ledger this person may open. Raises 404, whether it is not theirs or does not exist."""
-    if school_id in standing.schools and (standing.municipality or school_id in standing.principal_of):
+    if standing.in_charge_of(school_id):
         return standing.schools[school_id]
     raise HTTPException(404)
 
@@ -79,4 +72,4 @@ def workplaces(standing: Standing) -> Zones:
 
 def name_of(contact: ContactStated | None) -> str | None:
     """Given and family name."""
-    return f"{contact.given_name} {contact.family_name}" if contact else None
+    return contact.full_name if contact else None

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.events.roster import Marking
-from shared.roster.standing import OFFICERS, in_force
+from shared.roster.access import in_force
+from shared.roster.standing import OFFICERS
 
 PERSON = text(
     "select p.payload ->> 'active' as active, c.payload ->> 'given_name' as given, "

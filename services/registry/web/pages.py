@@ -22,12 +22,11 @@ from services.registry.store import held, people, quarantine
 from services.registry.store.people import Named, Registrar
 from services.registry.store.quarantine import Entry
 from services.registry.web.words import DONE, WORDS
-from shared.clock import local_date
+from shared.clock import DEFAULT_ZONE, local_date
 from shared.db.reach import MACHINE, Reach, reach_as
 from shared.kit import Kit
 from shared.languages import N_
 from shared.messaging.outbox import say
-from shared.roster.standing import DEFAULT_ZONE
 from shared.web.csrf import form_checked
 from shared.web.errors import add_error_pages
 from shared.web.language import language_routes
