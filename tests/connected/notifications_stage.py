@@ -265,7 +265,7 @@ class Stage:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as apart:
             await apart.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity "
-                "where datname = current_database() and pid <> pg_backend_pid()"
+                "where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
             )
 
     async def is_over(self) -> bool:
