@@ -12,6 +12,7 @@ import typer
 from services import operations, person
 from services.demo.command import demo, up
 from services.registry.commands import import_app
+from services.scheduling.commands import school_year_app
 
 DATA = Path(".skolbro")
 
@@ -23,6 +24,15 @@ def import_here(context: typer.Context) -> None:
     from deploy.embedded.at_hand import database
 
     context.with_resource(database(DATA, "registry"))
+
+
+def school_year_here(context: typer.Context) -> None:
+    """Terms and breaks, on which talks are laid or not."""
+    if "--help" in sys.argv:
+        return
+    from deploy.embedded.at_hand import database
+
+    context.with_resource(database(DATA, "scheduling"))
 
 
 def person_here(context: typer.Context) -> None:
@@ -44,6 +54,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(up)
 app.add_typer(import_app, name="import", callback=import_here)
+app.add_typer(school_year_app, name="school-year", callback=school_year_here)
 operations.mount(app)
 person.mount(app, person_here)
 

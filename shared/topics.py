@@ -41,18 +41,21 @@ def _roster(name: str, key: str, *readers: str) -> Topic:
 
 SCHOOLS = _roster("schools", "school", *EVERYONE_WITH_A_ROSTER)
 PERSONS = _roster("persons", "person", *EVERYONE_WITH_A_ROSTER)
-CONTACTS = _roster("contacts", "person", "notifications", "portal")
+CONTACTS = _roster("contacts", "person", "scheduling", "notifications", "portal")
 GUARDIANSHIPS = _roster("guardianships", "pupil", "scheduling", "bulletins", "notifications", "portal")
 GROUPS = _roster("groups", "group", "scheduling", "bulletins", "portal")
 STAFF = _roster("staff", "post", "scheduling", "bulletins", "portal")
-SUBJECTS = _roster("subjects", "subject", "bulletins", "portal")
+SUBJECTS = _roster("subjects", "subject", "scheduling", "bulletins", "portal")
 LOGINS = _roster("logins", "person", "portal")
 
 LESSONS = Topic("lessons.v1", ("registry",), ("absence", "portal"), "lesson")
 ATTENDANCE = Topic("attendance.v1", ("registry",), ("absence",), "pupil")
-ABSENCES = Topic("absences.v1", ("absence",), ("portal",), "pupil or lesson")
-DUTIES = Topic("duties.v1", ("absence", "notifications", "portal"), ("portal",), "duty", keep_days=30)
-NOTIFY_URGENT = Topic("notify.urgent.v1", ("absence", "portal"), ("notifications",), "pupil or school")
+ABSENCES = Topic("absences.v1", ("absence",), ("scheduling", "portal"), "pupil or lesson")
+TALKS = Topic("talks.v1", ("scheduling",), ("portal",), "talk or commitment", compacted=True)
+DUTIES = Topic("duties.v1", ("absence", "scheduling", "notifications", "portal"), ("portal",), "duty", keep_days=30)
+NOTIFY_URGENT = Topic(
+    "notify.urgent.v1", ("absence", "scheduling", "portal"), ("notifications",), "pupil, person or school"
+)
 DELIVERIES = Topic("deliveries.v1", ("notifications",), ("portal",), "notification")
 
 PREFERENCES = Topic("preferences.v1", ("portal",), ("notifications",), "person", 3, compacted=True)
@@ -61,7 +64,7 @@ CONSENTS = Topic(
 )
 PRIVACY = Topic("privacy.v1", ("portal",), EVERYONE, "person", 3)
 PRIVACY_ANSWERS = Topic("privacy.answers.v1", EVERYONE, ("portal",), "request and service", 3, compacted=True)
-LOOKS = Topic("looks.v1", ("registry",), ("portal",), "pupil", 3)
+LOOKS = Topic("looks.v1", ("registry", "scheduling"), ("portal",), "pupil", 3)
 OPERATIONS = Topic("operations.v1", EVERYONE, ("portal",), "service", 1, compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
@@ -76,6 +79,7 @@ TOPICS: tuple[Topic, ...] = (
     LESSONS,
     ATTENDANCE,
     ABSENCES,
+    TALKS,
     DUTIES,
     NOTIFY_URGENT,
     DELIVERIES,

@@ -42,6 +42,7 @@ from shared.events.roster import (
     StaffStated,
     SubjectStated,
 )
+from shared.events.scheduling import CommitmentStated, CommitmentStatus, Owner, TalkKind, TalkState, TalkStated
 from shared.ids import derived_id, tenant_id
 from shared.kit import Kit
 from shared.messaging.reader import Batch
@@ -397,6 +398,55 @@ def move(
         evidence_id=derived_id("notice", duty_id) if proven else None,
         reason="no_address" if status is DutyStatus.UNREACHABLE else None,
     )
+
+
+def talk(pupil_id: UUID, state: TalkState, *guardians: UUID, school_id: UUID, **more: Any) -> TalkStated:
+    """A development talk as the scheduling service states it; `starts` is its time on the wall, today or on `day`."""
+    starts, day = more.pop("starts", None), more.pop("day", TODAY)
+    begins = at(starts, day) if starts else None
+    values = {
+        "talk_id": derived_id("talk", pupil_id, *guardians),
+        "version": 1,
+        "tenant_id": HERE,
+        "school_id": school_id,
+        "round_id": derived_id("round", school_id),
+        "pupil_id": pupil_id,
+        "kind": TalkKind.DEVELOPMENT,
+        "state": state,
+        "guardian_ids": guardians,
+        "starts_at": begins,
+        "ends_at": begins + timedelta(minutes=25) if begins else None,
+    }
+    return TalkStated.model_validate(values | more)
+
+
+def commitment(about: TalkStated, owner: Owner, status: CommitmentStatus, **more: Any) -> CommitmentStated:
+    """Something agreed in that talk."""
+    values = {
+        "commitment_id": uuid4(),
+        "version": 1,
+        "tenant_id": about.tenant_id,
+        "school_id": about.school_id,
+        "pupil_id": about.pupil_id,
+        "talk_id": about.talk_id,
+        "owner": owner,
+        "status": status,
+    }
+    return CommitmentStated.model_validate(values | more)
+
+
+def talk_duty(status: DutyStatus, pupil_id: UUID, school_id: UUID, clock: str = "08:00", **more: Any) -> DutyMoved:
+    """The duty to hold a development talk before the autumn term ends has come so far."""
+    values = {
+        "duty_id": derived_id("talk duty", pupil_id, "ht26", DutyKind.DEVELOPMENT_TALK),
+        "kind": DutyKind.DEVELOPMENT_TALK,
+        "status": status,
+        "pupil_id": pupil_id,
+        "school_id": school_id,
+        "day": date(2026, 12, 18),
+        "at": at(clock, more.pop("on", TODAY)),
+    }
+    return DutyMoved.model_validate(values | more)
 
 
 def told(

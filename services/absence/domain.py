@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from shared.clock import is_of_age, local_date
 from shared.events.roster import PersonStated
 from shared.ids import derived_id
 
-GRACE_OVER, LESSON_OVER = "notice.grace_over", "lesson.over"  # what falls due
+GRACE_OVER, LESSON_OVER, SUMS = "notice.grace_over", "lesson.over", "absence.sums"  # what falls due
 UNREPORTED_HORIZON = timedelta(hours=24)  # an import of last week's timetable alerts nobody
 UNKNOWN_PUPIL_WAIT = timedelta(seconds=30)
 UNKNOWN_PUPIL_PATIENCE = timedelta(minutes=10)
+AUTUMN = 8  # the month in which a school year begins
+PART_BITS = 3  # the pupils are summed in parts, by the first bits of their ids, so that no transaction is long
+PARTS = 1 << PART_BITS
+PART_APART = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Rules:
     grace: timedelta = timedelta(minutes=15)
     unreported_after: timedelta = timedelta(minutes=20)
     late_days: int = 7
+    sums_at: time = time(17, 30)
     zone: str = "Europe/Stockholm"
 
 
@@ -185,3 +191,51 @@ def is_owed(pupil: PersonStated | None, waited: timedelta, today: date) -> Owed:
 def alert_at(ends_at: datetime, now: datetime, rules: Rules) -> datetime | None:
     """When to look whether the lesson was reported; None when it is too long ago to matter today."""
     return None if ends_at < now - UNREPORTED_HORIZON else ends_at + rules.unreported_after
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the pupils at the schools of one zone: those whose ids begin with the bits of `number`."""
+
+    zone: str
+    number: int
+
+    @property
+    def ref(self) -> UUID:
+        """What its sums are planned under."""
+        return derived_id(SUMS, self.zone, self.number)
+
+    @property
+    def first(self) -> UUID:
+        """The lowest id in it."""
+        return UUID(int=self.number << (128 - PART_BITS))
+
+    @property
+    def last(self) -> UUID:
+        """The highest id in it."""
+        return UUID(int=((self.number + 1) << (128 - PART_BITS)) - 1)
+
+
+def parts_of(zone: str) -> list[Part]:
+    """Every part of a zone."""
+    return [Part(zone, number) for number in range(PARTS)]
+
+
+def next_sum(part: Part, now: datetime, rules: Rules) -> datetime:
+    """When this part is summed next, in UTC: at the same local time every day, one part a little after the other."""
+    zone = ZoneInfo(part.zone)
+    for day in (local_date(now, part.zone), local_date(now, part.zone) + timedelta(days=1)):
+        at = datetime.combine(day, rules.sums_at, zone).astimezone(UTC) + part.number * PART_APART
+        if at > now:
+            break
+    return at
+
+
+def school_year(day: date) -> date:
+    """The first day of the school year that this day is in."""
+    return date(day.year if day.month >= AUTUMN else day.year - 1, AUTUMN, 1)
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """The instant at which that day begins in an IANA zone, in UTC."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

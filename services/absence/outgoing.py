@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from services.absence.domain import Notice, NoticeStatus
+from services.absence.sums import Summed
 from shared.clock import local_date
-from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
+from shared.events.absence import AbsenceNoticed, AbsenceSummed, LessonReported, LessonUnreported, SubjectAbsence
 from shared.events.attendance import AttendanceRecorded
 from shared.events.duties import DutyKind, DutyMoved, DutyStatus
 from shared.events.envelope import Outgoing, Received
@@ -89,6 +90,20 @@ def unreported(school_id: UUID, lessons: Sequence[tuple[UUID, datetime]], zone: 
     )
     found = [LessonUnreported(lesson_id=i, school_id=school_id, day=day, found_at=now) for i in ids]
     return [Outgoing(event, continued(trace)) for event in (request, *found)]
+
+
+def summed(one: Summed, since: date, until: date) -> Outgoing:
+    """A pupil's absence this school year, by subject."""
+    event = AbsenceSummed(
+        pupil_id=one.pupil_id,
+        version=one.version,
+        school_id=one.school_id,
+        tenant_id=one.tenant_id,
+        since=since,
+        until=until,
+        subjects=tuple(SubjectAbsence.model_validate(subject) for subject in one.subjects),
+    )
+    return Outgoing(event, new_traceparent())
 
 
 def _request(notice: Notice, kind: NotificationKind, request_id: UUID, now: datetime) -> Outgoing:

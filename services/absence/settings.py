@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ class AbsenceSettings(ServiceSettings):
     grace_minutes: float = Field(15, ge=0, description="How long the teacher may correct and the home report first")
     unreported_minutes: float = Field(20, ge=0, description="How long after its end a lesson counts as unreported")
     late_days: int = Field(7, ge=0, description="Absence registered for a day longer ago than this makes no notice")
+    sums_at: time = Field(time(17, 30), description="When each pupil's absence is summed, by the clock of the school")
     zone: str = Field("Europe/Stockholm", description="Time zone of a school the roster has not told us about yet")
 
     def rules(self) -> Rules:
@@ -26,5 +27,6 @@ class AbsenceSettings(ServiceSettings):
             grace=timedelta(minutes=self.grace_minutes),
             unreported_after=timedelta(minutes=self.unreported_minutes),
             late_days=self.late_days,
+            sums_at=self.sums_at,
             zone=self.zone,
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from shared.db.engine import new_metadata
@@ -74,6 +76,7 @@ class Lesson(Base, table=True):
     starts_at: datetime = Field(sa_type=INSTANT)
     ends_at: datetime = Field(sa_type=INSTANT)
     cancelled: bool
+    subject_id: UUID | None = None  # null: the registry does not say, or the plan was read before it was kept
 
 
 class ReportedLesson(Base, table=True):
@@ -83,6 +86,23 @@ class ReportedLesson(Base, table=True):
     __table_args__ = (walled(Wall.MACHINE),)
 
     lesson_id: UUID = Field(primary_key=True)
+
+
+class AbsenceSum(Base, table=True):
+    """What was last said about a pupil's absence this school year, so that only what has changed is said again.
+
+    `subjects` are those of `shared.events.absence.AbsenceSummed`, in the order of their ids.
+    """
+
+    __tablename__ = "absence_sum"
+    __table_args__ = (walled(Wall.SCHOOL),)
+
+    pupil_id: UUID = Field(primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+    school_id: UUID
+    since: date
+    subjects: list[dict[str, Any]] = Field(sa_type=JSONB)
+    said_at: datetime = Field(sa_type=INSTANT)
 
 
 class NoticeRow(Base, table=True):

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifications import store
 from services.notifications.channels.protocol import Channel
 from services.notifications.domain.addresses import fingerprint, rehearsal
-from services.notifications.domain.models import Delivery, Request
+from services.notifications.domain.models import Because, Delivery, Request
 from services.notifications.domain.planning import Candidate, Plan, plan
 from services.notifications.messages import Letter
 from services.notifications.outgoing import said
@@ -30,6 +30,7 @@ from shared.kit import Kit
 from shared.languages import choose
 from shared.messaging.outbox import say
 from shared.observe.logging import get_logger
+from shared.roster.access import Why
 
 FAULT_SECONDS = 1.0
 PUT_OFF = timedelta(minutes=1)
@@ -131,7 +132,11 @@ class Claims:
 
 
 def letter_for(request: Request, candidate: Candidate, school: SchoolStated | None) -> Letter:
-    """Which letter somebody gets. A neutral one never sees the school's name, so it cannot show it."""
+    """Which letter somebody gets. A neutral one never sees the school's name, nor a time and place.
+
+    So it cannot show them, and has no calendar entry: calendars are copied to places nobody here controls, and that
+    somebody with a protected identity will be at a place at a time is what they are to be protected from.
+    """
     return Letter(
         kind=request.kind,
         language=choose(*candidate.languages, school.language if school else None),
@@ -140,4 +145,7 @@ def letter_for(request: Request, candidate: Candidate, school: SchoolStated | No
         day=request.day,
         count=request.lesson_count,
         consented=candidate.consented,
+        oneself=candidate.why == Why.ONESELF,
+        named=candidate.why == Because.NAMED,
+        appointment=None if candidate.neutral else request.appointment,
     )

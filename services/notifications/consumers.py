@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.domain.models import ABOUT_A_PUPIL
+from services.notifications.domain.models import ABOUT_A_PUPIL, TO_SOMEBODY
 from services.notifications.errors import IncompleteRequest
+from services.notifications.narrowed import Narrowed
 from services.notifications.store import keep_requests
 from services.notifications.tables import kit as tables
 from services.notifications.tables import metadata, roster
@@ -31,7 +32,7 @@ def readers() -> list[Reader]:
     return [
         roster_reader(roster, *ROSTER),
         Reader("urgent", [NOTIFY_URGENT], [NotificationRequested], _keep),
-        privacy_reader("notifications", tables, metadata),
+        privacy_reader("notifications", tables, metadata, Narrowed()),
     ]
 
 
@@ -41,6 +42,8 @@ def check(request: NotificationRequested) -> None:
         raise IncompleteRequest(f"A request of the kind {request.kind} must say which pupil it is about.")
     if request.kind is NotificationKind.ABSENCE_RETRACTION and request.about_id is None:
         raise IncompleteRequest("A retraction must say which earlier notification it takes back.")
+    if request.kind in TO_SOMEBODY and request.pupil_id is None and request.to_id is None:
+        raise IncompleteRequest(f"A request of the kind {request.kind} must say which pupil or person it is for.")
 
 
 async def _keep(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:

@@ -13,7 +13,7 @@ from services.notifications.channels.protocol import Channel, Line, Parcel
 from services.notifications.claims import Claims, Mail
 from services.notifications.domain.deliveries import Budget
 from services.notifications.domain.replies import Outcome, Reply, Stage, outcome_of
-from services.notifications.messages import Composer
+from services.notifications.messages import Addressed, Composer
 from services.notifications.owner import Owner
 from services.notifications.recipients import Recipients
 from services.notifications.recorder import Recorder
@@ -116,13 +116,24 @@ class Sender:
                 metrics.HANDOVER_SECONDS.labels("urgent").observe(waited / self.kit.settings.clock_speed)
             await self.recorder.record([_result(mail, reply, outcome)])
 
+    def _addressed(self, mail: Mail) -> Addressed:
+        request = mail.request
+        return Addressed(
+            notification_id=request.notification_id,
+            delivery_id=mail.attempt.delivery_id,
+            to=mail.to,
+            now=self.kit.clock.now(),
+            asked_at=request.requested_at,
+            path=request.path,
+        )
+
     async def _send(self, line: Line, mail: Mail) -> Reply:
         """The reply; a fault of our own while writing the letter counts as a try, so that it ends some day."""
         if self.stopping:
             return Reply(Stage.CONNECT, None)
-        delivery, now = mail.attempt.delivery_id, self.kit.clock.now()
+        delivery = mail.attempt.delivery_id
         try:
-            message = self.composer.message(mail.letter, mail.request.notification_id, delivery, mail.to, now)
+            message = self.composer.message(mail.letter, self._addressed(mail))
         except Exception as fault:
             log.error("letter not written", delivery=str(delivery), exc_info=fault)
             return Reply(Stage.DATA, None)

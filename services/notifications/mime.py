@@ -12,8 +12,13 @@ import unicodedata
 from binascii import b2a_qp
 from collections.abc import Iterator, Mapping
 
-BOUNDARY = "=_skolbro"  # “=_” cannot occur in quoted-printable text
+BOUNDARY = "=_skolbro"  # “=_” cannot occur in quoted-printable text, nor in base64
+OUTER = "=_and_entry"  # of the letter with its calendar entry; neither begins as the other
 WORD_BYTES = 39  # of UTF-8 in one encoded word: a line with one may have 76 characters (RFC 2047 section 2)
+IN_BASE64 = "Content-Transfer-Encoding: base64\r\n\r\n"
+AS_FILE = (
+    'Content-Type: application/ics; name="invite.ics"\r\nContent-Disposition: attachment; filename="invite.ics"\r\n'
+)
 PLAIN = re.compile(r"[A-Za-z0-9 ,.:]{1,60}")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9 ]{1,40}")
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, line breaks, changes of writing direction
@@ -58,6 +63,30 @@ def alternatives(text: str, html: str) -> bytes:
     """The body of a `multipart/alternative` with this boundary: plain text first, HTML as the better one."""
     start, end = f"--{BOUNDARY}\r\n".encode(), f"--{BOUNDARY}--\r\n".encode()
     return b"".join([start, _part("plain", text), start, _part("html", html), end])
+
+
+def invitation(text: str, html: str, method: str, entry: bytes) -> bytes:
+    """The body of a `multipart/mixed` with the boundary OUTER: the letter with its calendar entry, and its file.
+
+    The entry is one of the alternatives, where calendars look for it (RFC 6047); the file is for everything else. It
+    is called application/ics, so that nobody takes it for a second invitation.
+    """
+    outer, inner = f"--{OUTER}\r\n", f"--{BOUNDARY}\r\n"
+    packed = base64.encodebytes(entry).replace(b"\n", b"\r\n")
+    calendar = f"Content-Type: text/calendar; charset=utf-8; method={method}\r\n{IN_BASE64}"
+    return b"".join(
+        [
+            f'{outer}Content-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n\r\n{inner}'.encode(),
+            _part("plain", text),
+            inner.encode(),
+            _part("html", html),
+            f"{inner}{calendar}".encode(),
+            packed,
+            f"--{BOUNDARY}--\r\n{outer}{AS_FILE}{IN_BASE64}".encode(),
+            packed,
+            f"--{OUTER}--\r\n".encode(),
+        ]
+    )
 
 
 def _part(subtype: str, text: str) -> bytes:

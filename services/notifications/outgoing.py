@@ -69,6 +69,8 @@ def _settled(step: Step, now: datetime) -> list[Outgoing]:
                 status=delivery.status,
                 at=now,
                 why=delivery.why,
+                pupil_id=request.pupil_id,
+                path=request.path,
             ),
             continued(request.traceparent),
         )

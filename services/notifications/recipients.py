@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,17 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications import store
 from services.notifications.domain.addresses import fingerprint, usable
-from services.notifications.domain.models import ABOUT_A_PUPIL, UNHURRIED, Because, CallReason, Delivery, Request
+from services.notifications.domain.models import TO_THE_HOME, UNHURRIED, Because, CallReason, Delivery, Request
 from services.notifications.domain.planning import Candidate, Situation, delivery_id, last_call
 from services.notifications.domain.quiet import next_allowed
+from services.notifications.domain.timing import Sibling, is_short_notice, not_held_beyond, pointless
 from services.notifications.tables import roster
 from shared.clock import DEFAULT_ZONE, local_date
 from shared.events.notify import NotificationKind
 from shared.events.people import PreferencesStated
-from shared.events.roster import ContactStated, SchoolStated
+from shared.events.roster import ContactStated, GuardianshipsStated, PersonStated, SchoolStated
 from shared.observe.logging import get_logger
-from shared.roster.access import Family, Verdict, Why, families, oneself
-from shared.roster.projection import known
+from shared.roster.access import Family, Verdict, Why, families, is_protected, oneself
+from shared.roster.projection import Link, known, linked
 
 NIGHT = (time(21), time(7))  # local; what is not urgent is not sent then to those who have not said otherwise
 WHY_NOBODY = {
@@ -36,7 +37,10 @@ log = get_logger()
 
 @dataclass(frozen=True)
 class Known:
-    """What the database says about a batch of requests, fetched in a few statements for all of them."""
+    """What the database says about a batch of requests, fetched in a few statements for all of them.
+
+    `named` are the persons that requests are to by their id; `hidden` those of them to whom mail must be neutral.
+    """
 
     now: datetime
     schools: Mapping[UUID, SchoolStated]
@@ -46,6 +50,9 @@ class Known:
     preferences: Mapping[UUID, PreferencesStated]
     deliveries: Mapping[UUID, Sequence[Delivery]]
     refused: frozenset[tuple[UUID, str]]
+    named: Mapping[UUID, PersonStated]
+    hidden: frozenset[UUID]
+    siblings: Mapping[UUID, Sequence[Sibling]]
 
 
 @dataclass(frozen=True)
@@ -66,9 +73,12 @@ class Recipients:
         school = found.schools.get(request.school_id)
         family = found.families.get(request.pupil_id) if request.pupil_id else None
         noticed = frozenset(_noticed(request, found))
-        if request.kind in ABOUT_A_PUPIL:
+        if request.by_pupil:
             candidates = self._people(request, family, school, found)
             complete = _is_complete(family, school, candidates, found)
+        elif request.to_id:
+            candidates = [self._named(request, request.to_id, school, found)]
+            complete = school is not None and request.to_id in found.named and request.to_id in found.contacts
         else:
             candidates = self._school(request, school, found)
             complete = school is not None
@@ -80,6 +90,7 @@ class Recipients:
             complete=complete or (request.kind is NotificationKind.ABSENCE_RETRACTION and not noticed),
             noticed=noticed,
             nobody=_nobody(family),
+            pointless=pointless(request, found.siblings.get(request.notification_id, ()), found.now),
         )
 
     def _people(
@@ -89,25 +100,45 @@ class Recipients:
         if family is None:
             return []
         judged = found.judged[request.notification_id]
-        return [self._person(request, family, one, school, found) for one in judged]
+        plain = [
+            Candidate(
+                delivery_id=delivery_id(request.notification_id, one.guardian_id),
+                person_id=one.guardian_id,
+                allowed=one.allowed,
+                why=one.why,
+                neutral=school is None or family.protected(one.guardian_id),
+                consented=one.why in BY_CONSENT,
+            )
+            for one in judged
+        ]
+        return [self._reached(one, request, school, found) for one in plain]
 
-    def _person(
-        self, request: Request, family: Family, one: Verdict, school: SchoolStated | None, found: Known
-    ) -> Candidate:
-        contact, preferences = found.contacts.get(one.guardian_id), found.preferences.get(one.guardian_id)
-        mine = delivery_id(request.notification_id, one.guardian_id)
-        unhurried = preferences if request.kind in UNHURRIED else None
-        return Candidate(
-            delivery_id=mine,
-            person_id=one.guardian_id,
-            allowed=one.allowed,
-            why=one.why,
-            addresses=self._addresses(mine, contact.emails if contact else (), found),
+    def _named(self, request: Request, person_id: UUID, school: SchoolStated | None, found: Known) -> Candidate:
+        """The one person a request is to, told as long as the registry has them as active."""
+        person = found.named.get(person_id)
+        inactive = Because.GONE if person else Because.UNKNOWN
+        plain = Candidate(
+            delivery_id=delivery_id(request.notification_id, person_id),
+            person_id=person_id,
+            allowed=person is not None and person.active,
+            why=Because.NAMED if person and person.active else inactive,
+            neutral=school is None or person_id in found.hidden,
+        )
+        return self._reached(plain, request, school, found)
+
+    def _reached(self, one: Candidate, request: Request, school: SchoolStated | None, found: Known) -> Candidate:
+        """With the addresses, the languages, and what the person wants of what may wait."""
+        if one.person_id is None:
+            return one
+        contact, preferences = found.contacts.get(one.person_id), found.preferences.get(one.person_id)
+        told = found.siblings.get(request.notification_id, ())
+        waits = request.kind in UNHURRIED and not is_short_notice(request, told, found.now)
+        return replace(
+            one,
+            addresses=self._addresses(one.delivery_id, contact.emails if contact else (), found),
             languages=_languages(preferences, contact),
-            neutral=school is None or family.protected(one.guardian_id),
-            consented=one.why in BY_CONSENT,
-            wants_mail=unhurried is None or unhurried.email,
-            not_before=_not_before(preferences, school, found.now) if request.kind in UNHURRIED else None,
+            wants_mail=not waits or preferences is None or preferences.email,
+            not_before=not_held_beyond(request, _not_before(preferences, school, found.now)) if waits else None,
         )
 
     def _school(self, request: Request, school: SchoolStated | None, found: Known) -> list[Candidate]:
@@ -143,7 +174,8 @@ async def _look_up(session: AsyncSession, requests: Sequence[Request], now: date
     days = {r.pupil_id: local_date(now, zone_of(schools.get(r.school_id))) for r in requests if r.pupil_id}
     found = await families(session, roster, days, days)
     judged = {r.notification_id: _judged(r, found.get(r.pupil_id), days) for r in requests if r.pupil_id}
-    allowed = {one.guardian_id for everyone in judged.values() for one in everyone if one.allowed}
+    named = await known(session, roster, PersonStated, {r.to_id for r in requests if r.to_id and not r.by_pupil})
+    allowed = {one.guardian_id for everyone in judged.values() for one in everyone if one.allowed} | named.keys()
     mine = {request.notification_id for request in requests}
     about = {request.about_id for request in requests if request.about_id}
     return Known(
@@ -155,16 +187,42 @@ async def _look_up(session: AsyncSession, requests: Sequence[Request], now: date
         preferences=await known(session, roster, PreferencesStated, allowed),
         deliveries=await store.deliveries_of(session, mine | about),
         refused=frozenset(await store.refused(session, mine)),
+        named=named,
+        hidden=await _hidden(session, named),
+        siblings=await store.siblings_of(session, requests),
     )
 
 
+async def _hidden(session: AsyncSession, named: Mapping[UUID, PersonStated]) -> frozenset[UUID]:
+    """Those of them whose identity is protected, or the identity of a pupil they have a tie to.
+
+    A message to a guardian by their own id is about no pupil we know of; the school it names may be the hidden one's.
+    """
+    if not named:
+        return frozenset()
+    ties = await linked(session, roster, GuardianshipsStated, Link.TIE, into=named)
+    pupils = await known(session, roster, PersonStated, {stated.pupil_id for stated in ties})
+    guarded = {tie.guardian_id for stated in ties if is_protected(pupils.get(stated.pupil_id)) for tie in stated.ties}
+    return frozenset(one for one, person in named.items() if one in guarded or is_protected(person))
+
+
 def _judged(request: Request, family: Family | None, days: Mapping[UUID, date]) -> Sequence[Verdict]:
-    """The verdicts that count for this request: the pupil's own, or those of everyone who may know about the pupil."""
+    """The verdicts that count for this request: the pupil's own, or those of everyone who may know about the pupil.
+
+    What is about a talk or the like goes to a pupil of age as well. `only` and `to_id` leave out all others; they
+    never bring in anybody.
+    """
     if family is None:
         return []
+    own = oneself(family.pupil, days[family.pupil.person_id])
     if request.kind is NotificationKind.RIGHTS_ASKED:
-        return [oneself(family.pupil, days[family.pupil.person_id])]
-    return family.verdicts
+        return [own]
+    told = family.verdicts if request.kind in TO_THE_HOME or not own.allowed else [own, *family.verdicts]
+    return [one for one in told if _is_meant(one.guardian_id, request)]
+
+
+def _is_meant(person_id: UUID, request: Request) -> bool:
+    return (request.only is None or person_id in request.only) and request.to_id in (None, person_id)
 
 
 def _languages(preferences: PreferencesStated | None, contact: ContactStated | None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +22,16 @@ from services.notifications.domain.models import (
     Step,
 )
 from services.notifications.domain.replies import Outcome
+from services.notifications.domain.timing import Sibling
 from services.notifications.tables import attempt, call_list, delivery, notification
 from shared.db.bulk import insert_rows, rows_as_arrays
 from shared.events.envelope import Received
-from shared.events.notify import DeliveryStatus, NotificationKind, NotificationRequested
+from shared.events.notify import Appointment, DeliveryStatus, NotificationKind, NotificationRequested
 
 REQUEST = (
     "notification_id", "kind", "school_id", "pupil_id", "day", "duty_id", "about_id", "lesson_count", "requested_at",
-    "received_at", "traceparent", "status", "next_attempt_at",
+    "received_at", "traceparent", "status", "next_attempt_at", "person_id", "narrowed_to", "path", "appointment",
+    "entry_id",
 )  # fmt: skip
 DELIVERY = (
     "delivery_id", "notification_id", "person_id", "why", "status", "tries", "may_have_arrived", "retry_at", "moved_at",
@@ -56,6 +59,9 @@ FINISH = text(
     "from unnest(cast(:ids as uuid[]), cast(:outcomes as text[]), cast(:codes as int[])) as done(id, outcome, code) "
     "where attempt.attempt_id = done.id and attempt.finished_at is null returning attempt.attempt_id"
 )
+
+
+Ones = tuple[UUID | None, UUID | None, UUID | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,27 @@ async def deliveries_of(session: AsyncSession, notification_ids: Iterable[UUID])
     for row in await session.execute(mine):
         found[row.notification_id].append(_delivery(row))
     return found
+
+
+async def siblings_of(session: AsyncSession, requests: Sequence[Request]) -> Mapping[UUID, list[Sibling]]:
+    """For each of these notifications the others to the same ones about the same appointment."""
+    about = [request for request in requests if request.appointment]
+    if not about:
+        return {}
+    entries = {request.appointment.uid_of for request in about if request.appointment}
+    pupils, people = ({r.pupil_id for r in about if r.pupil_id}, {r.to_id for r in about if r.to_id})
+    same = notification.c.pupil_id.in_(pupils) | notification.c.person_id.in_(people)
+    rows = await session.execute(select(notification).where(notification.c.entry_id.in_(entries), same))
+    found: dict[Ones, list[Sibling]] = defaultdict(list)
+    for other in (_request(row) for row in rows):
+        if other.appointment:
+            found[_ones(other)].append(Sibling(other.notification_id, other.kind, other.only, other.appointment))
+    return {
+        request.notification_id: [
+            one for one in found[_ones(request)] if one.notification_id != request.notification_id
+        ]
+        for request in about
+    }
 
 
 async def refused(session: AsyncSession, notification_ids: Iterable[UUID]) -> set[tuple[UUID, str]]:
@@ -216,6 +243,11 @@ def _as_row(received: Received[NotificationRequested], now: datetime) -> tuple[A
         received.traceparent,
         NotificationStatus.WAITING,
         now,
+        said.to_id,
+        json.dumps([str(one) for one in said.only]) if said.only else None,
+        said.path,
+        said.appointment.model_dump_json() if said.appointment else None,
+        said.appointment.uid_of if said.appointment else None,
     )
 
 
@@ -239,7 +271,20 @@ def _request(row: Row[Any]) -> Request:
         row.traceparent,
         NotificationStatus(row.status),
         row.retracted,
+        row.person_id,
+        _ids(row.narrowed_to),
+        row.path,
+        Appointment.model_validate(row.appointment) if row.appointment else None,
     )
+
+
+def _ones(request: Request) -> Ones:
+    """Which appointment, and whom it is told."""
+    return (request.appointment.uid_of if request.appointment else None, request.pupil_id, request.to_id)
+
+
+def _ids(kept: Sequence[str] | None) -> frozenset[UUID] | None:
+    return None if kept is None else frozenset(UUID(one) for one in kept)
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.engine import new_metadata
 from shared.db.walls import Wall, walled
@@ -30,6 +31,15 @@ notification = Table(
     Column("status", Text, nullable=False, comment="domain.models.NotificationStatus"),
     Column("next_attempt_at", Instant),
     Column("retracted", Boolean, nullable=False, server_default=text("false")),
+    Column("person_id", Uuid, comment="the one person it is to; null: whoever may know about the pupil, or the school"),
+    Column(
+        "narrowed_to",
+        JSONB,
+        comment="ids; null is not narrowed, an empty list is nobody any more",
+    ),
+    Column("path", Text, comment="what it opens in the portal; null is the message itself"),
+    Column("appointment", JSONB, comment="shared.events.notify.Appointment"),
+    Column("entry_id", Uuid, comment="the appointment's own id, the same in all that is said about it"),
     Index(
         "ix_notification_claimable",
         "next_attempt_at",
@@ -37,6 +47,8 @@ notification = Table(
     ),
     Index("ix_notification_about_id", "about_id", postgresql_where=text("about_id is not null")),
     Index("ix_notification_pupil_day", "pupil_id", "day"),
+    Index("ix_notification_person_id", "person_id", postgresql_where=text("person_id is not null")),
+    Index("ix_notification_entry_id", "entry_id", postgresql_where=text("entry_id is not null")),
     **walled(Wall.SCHOOL),
 )
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.portal.store import audit, day, ledger, operations, privacy
+from services.portal.store import audit, day, ledger, operations, privacy, talks
 from services.portal.tables import kit as tables
 from services.portal.tables import metadata, roster
 from shared.clock import DEFAULT_ZONE
 from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
 from shared.events.attendance import LessonPlanned
 from shared.events.duties import DutyMoved
-from shared.events.envelope import Outgoing
+from shared.events.envelope import Erased, Event, Outgoing, Received
 from shared.events.notify import DeliverySettled
 from shared.events.operations import HealthReported
 from shared.events.people import ConsentStated
@@ -28,10 +28,11 @@ from shared.events.roster import (
     StaffStated,
     SubjectStated,
 )
+from shared.events.scheduling import CommitmentStated, TalkStated
 from shared.messaging.reader import Batch, Reader
 from shared.rights.privacy import privacy_reader
 from shared.roster.projection import roster_reader
-from shared.topics import ABSENCES, DELIVERIES, DUTIES, LESSONS, LOOKS, OPERATIONS, PRIVACY_ANSWERS
+from shared.topics import ABSENCES, DELIVERIES, DUTIES, LESSONS, LOOKS, OPERATIONS, PRIVACY_ANSWERS, TALKS
 
 ROSTER = (
     SchoolStated,
@@ -65,10 +66,30 @@ def readers(zone: str = DEFAULT_ZONE) -> list[Reader]:
         roster_reader(roster, *ROSTER),
         Reader("day", (LESSONS, ABSENCES), (LessonPlanned, LessonReported, LessonUnreported, AbsenceNoticed), the_day),
         Reader("ledger", (DUTIES, DELIVERIES), (DutyMoved, DeliverySettled), duties),
+        Reader("talks", [TALKS], (TalkStated, CommitmentStated), _talks),
         Reader("operations", [OPERATIONS], [HealthReported], _operations),
         Reader("rights", (PRIVACY_ANSWERS, LOOKS), (PrivacyAnswered, PupilLookedAt), _rights),
         privacy_reader("portal", tables, metadata, privacy.PortalPart(), keeps=privacy.KEEPS),
     ]
+
+
+async def _talks(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
+    stated = _not_erased(batch.received)
+    await talks.forget(session, [r.event for r in batch.received if isinstance(r.event, Erased)])
+    await talks.write_talks(session, [one for one in stated if isinstance(one, TalkStated)], batch.now)
+    await talks.write_commitments(session, [one for one in stated if isinstance(one, CommitmentStated)], batch.now)
+    return []
+
+
+def _not_erased(received: Iterable[Received[Event]]) -> list[Event]:
+    """What is stated and not erased later in the same batch."""
+    standing: dict[tuple[str, str], list[Event]] = {}
+    for event in (one.event for one in received):
+        if isinstance(event, Erased):
+            standing.pop((event.erased_type, event.erased_key), None)
+        else:
+            standing.setdefault((event.event_type, event.key()), []).append(event)
+    return [event for events in standing.values() for event in events]
 
 
 async def _operations(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:

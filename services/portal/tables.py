@@ -141,6 +141,63 @@ class Acknowledgement(Base, table=True):
     at: datetime = Field(sa_type=INSTANT)
 
 
+class Talk(Base, table=True):
+    """A talk as the scheduling service last stated it: when, where, and how far it has come. Who comes: `TalkGuest`.
+
+    `was_from` and `was_to` are the last time it had, so that a calendar can be told when it has none any more;
+    `heard_at` is when this version was read.
+    """
+
+    __tablename__ = "talk"
+    __table_args__ = (Index("ix_talk_pupil_id", "pupil_id"), walled(Wall.TENANT))
+
+    talk_id: UUID = Field(primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+    tenant_id: UUID
+    school_id: UUID
+    pupil_id: UUID
+    kind: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)  # shared.events.scheduling.TalkState
+    starts_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    ends_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    place: str | None = Field(default=None, sa_type=Text)
+    video: bool = False
+    sequence: int = 0
+    answer_by: datetime | None = Field(default=None, sa_type=INSTANT)
+    books_from: datetime | None = Field(default=None, sa_type=INSTANT)
+    books_until: datetime | None = Field(default=None, sa_type=INSTANT)
+    was_from: datetime | None = Field(default=None, sa_type=INSTANT)
+    was_to: datetime | None = Field(default=None, sa_type=INSTANT)
+    heard_at: datetime = Field(sa_type=INSTANT)
+
+
+class TalkGuest(Base, table=True):
+    """A guardian whom a talk is arranged for. It says whose talk it is, never that they may be told now."""
+
+    __tablename__ = "talk_guest"
+    __table_args__ = (walled(Wall.PARENT, "talk.talk_id"),)
+
+    talk_id: UUID = Field(primary_key=True)
+    person_id: UUID = Field(primary_key=True)
+
+
+class Commitment(Base, table=True):
+    """Something that was agreed in a talk, without its words: whose it is, until when, and how far it has come."""
+
+    __tablename__ = "commitment"
+    __table_args__ = (Index("ix_commitment_pupil_id", "pupil_id"), walled(Wall.TENANT))
+
+    commitment_id: UUID = Field(primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+    tenant_id: UUID
+    pupil_id: UUID
+    talk_id: UUID
+    owner: str = Field(sa_type=Text)  # shared.events.scheduling.Owner
+    due: date | None = None
+    status: str = Field(sa_type=Text)  # shared.events.scheduling.CommitmentStatus
+    heard_at: datetime = Field(sa_type=INSTANT)
+
+
 class Preference(Base, table=True):
     """How a person wants to be told; quiet hours are local times where the school is."""
 

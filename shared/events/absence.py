@@ -6,6 +6,8 @@ from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict
+
 from shared.events.envelope import Event, Instant, Version
 from shared.topics import ABSENCES
 
@@ -58,3 +60,37 @@ class LessonUnreported(Event):
     def key(self) -> str:
         """The lesson."""
         return str(self.lesson_id)
+
+
+class SubjectAbsence(BaseModel):
+    """One subject's share: lessons that were reported, minutes planned in them, and minutes missed in them.
+
+    `valid` minutes have a reason the school knows, `invalid` ones have none. Lessons nobody reported never count.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    subject_id: UUID | None = None
+    lessons: int
+    planned: int
+    valid: int
+    invalid: int
+
+
+class AbsenceSummed(Event):
+    """A pupil's absence from `since` to `until`, both included, by subject. A newer version replaces the older."""
+
+    event_type: ClassVar[str] = "absence.summed.v1"
+    topic: ClassVar[str] = ABSENCES.name
+
+    pupil_id: UUID
+    version: Version
+    school_id: UUID
+    tenant_id: UUID | None = None
+    since: date
+    until: date
+    subjects: tuple[SubjectAbsence, ...] = ()
+
+    def key(self) -> str:
+        """The pupil."""
+        return str(self.pupil_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
+from shared.events.absence import AbsenceNoticed, AbsenceSummed, LessonReported, LessonUnreported
 from shared.events.attendance import AbsenceReported, AttendanceRecorded, LessonPlanned
 from shared.events.duties import DutyMoved
 from shared.events.envelope import Event
@@ -20,6 +20,7 @@ from shared.events.roster import (
     StaffStated,
     SubjectStated,
 )
+from shared.events.scheduling import CommitmentStated, TalkStated
 
 EVENTS: tuple[type[Event], ...] = (
     SchoolStated,
@@ -36,6 +37,9 @@ EVENTS: tuple[type[Event], ...] = (
     AbsenceNoticed,
     LessonReported,
     LessonUnreported,
+    AbsenceSummed,
+    TalkStated,
+    CommitmentStated,
     DutyMoved,
     NotificationRequested,
     DeliverySettled,

@@ -15,6 +15,8 @@ class DutyKind(StrEnum):
     """What is owed."""
 
     SAME_DAY_NOTICE = "same_day_notice"  # SE skollagen 7 kap 17 §: a guardian is told the same day
+    DEVELOPMENT_TALK = "development_talk"  # one a term, two a year; SE skollagen 10 kap 12 §, NO forskrift § 20-3 (old)
+    START_TALK = "start_talk"  # reception and start-up talks that a school has promised
 
 
 class DutyStatus(StrEnum):
@@ -34,7 +36,9 @@ RANK = {status: rank for rank, status in enumerate(DutyStatus)}
 
 
 class DutyMoved(Event):
-    """A duty has reached a status. `evidence_id` names the notification or other record that proves it.
+    """A duty has reached a status. `evidence_id` names the notification, talk or other record that proves it.
+
+    `day` is the last day on which it is met in time, in the school's own calendar.
 
     `reason` says in a code word why nobody could be reached (`no_address`, `bounced` and so on); never a health reason.
     """

@@ -24,6 +24,8 @@ A_SCHOOL_YEAR = "A school year and its closing; the school's own registry keeps 
 EVIDENCE = "Three years: as long as somebody may ask whether the school did what it owed."
 LATEST = "Only the latest state is kept; it goes when the thing itself goes."
 WITH_PARENT = "Goes with what it hangs on."
+RED_THREAD = 5 * YEAR
+THREAD = "Five years: the next talk begins with what the last ones agreed, also at another school."
 DAILY = "Put away every day by the kit, 45 days after it was used."
 
 
@@ -58,6 +60,49 @@ class Due:
     oldest: str | None
 
 
+TALKS = (
+    Rule("scheduling", "term", "terms", None, LATEST),
+    Rule("scheduling", "school_break", "days without school", None, LATEST),
+    Rule("scheduling", "round", "rounds of talks", None, "The talks of a pupil hang on it; it names no pupil itself."),
+    *[
+        Rule("scheduling", name, "rounds of talks", None, WITH_PARENT)
+        for name in ("round_class", "round_day", "host", "presence", "slot")
+    ],
+    Rule("scheduling", "room", "rooms", None, LATEST),
+    Rule("scheduling", "interpreter", "interpreters", None, LATEST),
+    Rule("scheduling", "interpreter_block", "interpreters", None, WITH_PARENT),
+    Rule("scheduling", "wish", "when homes can come", MONTH, "The time is over.", "ends_at"),
+    Rule("scheduling", "need", "what homes need at talks", None, LATEST),
+    Rule("scheduling", "occupancy", "who is where when", SCHOOL_YEAR, A_SCHOOL_YEAR, "upper(during)"),
+    Rule("scheduling", "hold", "times being chosen", MONTH, "The choice is over.", "until"),
+    Rule("scheduling", "booking", "answers to bookings", MONTH, "Nobody asks the same again.", "at"),
+    Rule("scheduling", "waiting", "who waits for a time", SCHOOL_YEAR, A_SCHOOL_YEAR, "since"),
+    Rule("scheduling", "proposal", "proposals for rounds", SCHOOL_YEAR, A_SCHOOL_YEAR, "started_at"),
+    Rule("scheduling", "proposal_talk", "proposals for rounds", None, WITH_PARENT),
+    Rule("scheduling", "talk", "talks and what was agreed", RED_THREAD, THREAD, "changed_at"),
+    *[
+        Rule("scheduling", name, "talks and what was agreed", None, WITH_PARENT)
+        for name in ("preparation", "record", "signature", "commitment", "check_in")
+    ],
+    Rule("scheduling", "adaptation", "support measures", CLAIMS, EVIDENCE, "ended_at", "ended_at is not null"),
+    Rule("scheduling", "absence_sum", "absence sums", SCHOOL_YEAR, A_SCHOOL_YEAR, "until"),
+    Rule("scheduling", "coverage", "talks that are owed", CLAIMS, EVIDENCE, "last_day"),
+    Rule("scheduling", "meeting", "meetings and visits", CLAIMS, EVIDENCE, "starts_at"),
+    *[
+        Rule("scheduling", name, "meetings and visits", None, WITH_PARENT)
+        for name in ("meeting_class", "gathering", "registration")
+    ],
+    Rule(
+        "scheduling",
+        "offer",
+        "offers of guardians",
+        3 * MONTH,
+        "Whoever asked has had time to read the answer.",
+        "withdrawn_at",
+        "withdrawn_at is not null",
+    ),
+    Rule("scheduling", "offer_asked", "offers of guardians", None, WITH_PARENT),
+)
 ENDS_AT = "(payload ->> 'ends_at')::timestamptz"
 RULES: tuple[Rule, ...] = (
     Rule("absence", "lesson_result", "lesson results", SCHOOL_YEAR, A_SCHOOL_YEAR, "ends_at"),
@@ -72,6 +117,7 @@ RULES: tuple[Rule, ...] = (
         only="not exists (select from lesson where lesson.lesson_id = reported_lesson.lesson_id)",
     ),
     Rule("absence", "notice", "same-day notices", CLAIMS, EVIDENCE, "day"),
+    Rule("absence", "absence_sum", "absence sums", SCHOOL_YEAR, A_SCHOOL_YEAR, "said_at"),
     Rule("notifications", "notification", "notifications", SCHOOL_YEAR, A_SCHOOL_YEAR, "requested_at"),
     Rule("notifications", "delivery", "deliveries", None, WITH_PARENT),
     Rule("notifications", "attempt", "attempts to deliver", None, WITH_PARENT),
@@ -94,6 +140,9 @@ RULES: tuple[Rule, ...] = (
         "answered_at",
     ),
     Rule("portal", "feed", "calendar addresses", None, LATEST),
+    Rule("portal", "talk", "talks and what was agreed", RED_THREAD, THREAD, "heard_at"),
+    Rule("portal", "talk_guest", "talks and what was agreed", None, WITH_PARENT),
+    Rule("portal", "commitment", "talks and what was agreed", RED_THREAD, THREAD, "heard_at"),
     Rule("portal", "login", "logins", 3 * MONTH, "To find out about a login nobody remembers.", "began_at"),
     Rule("portal", "draft", "drafts", MONTH, "Whoever wrote it has had time to come back.", "kept_at"),
     Rule("portal", "service_health", "health of services", None, LATEST),
@@ -141,6 +190,7 @@ RULES: tuple[Rule, ...] = (
     Rule("registry", "source_state", "health of registries", None, LATEST),
     Rule("registry", "sync_state", "how far registries were read", None, LATEST),
     Rule("registry", "subscription", "subscriptions at registries", None, LATEST),
+    *TALKS,
     Rule(
         EVERY_SERVICE,
         "dead_letter",

@@ -20,6 +20,7 @@ from services.notifications.domain.replies import POSSIBLY_ARRIVED, Outcome
 from shared.events.notify import DeliveryStatus, NotificationKind
 
 COSTS_NOTHING = frozenset({Outcome.UNSENT, Outcome.ORPHANED})
+RIGHTLY_UNSENT = frozenset({Because.UNWANTED, Because.BEGUN, Because.REPLACED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,9 @@ def conclude(
 
 
 def _needs_nobody(request: Request, deliveries: Sequence[Delivery]) -> bool:
-    """True when it is right that nobody was written to: nobody had the notice, or it is wanted in the portal only."""
+    """True when it is right that nobody was written to: nobody had the notice, or nobody wants or needs the mail."""
     if request.kind in UNHURRIED:
-        return any(delivery.why == Because.UNWANTED for delivery in deliveries)
+        return any(delivery.why in RIGHTLY_UNSENT for delivery in deliveries)
     return request.kind is NotificationKind.ABSENCE_RETRACTION
 
 

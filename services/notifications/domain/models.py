@@ -8,12 +8,32 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from shared.events.notify import DeliveryStatus, NotificationKind
+from shared.events.notify import Appointment, DeliveryStatus, NotificationKind
 
 NOTICES = frozenset({NotificationKind.ABSENCE_NOTICE, NotificationKind.ABSENCE_NOTICE_LATE})
 TO_THE_HOME = NOTICES | {NotificationKind.ABSENCE_RETRACTION}
-UNHURRIED = frozenset({NotificationKind.RIGHTS_ASKED})  # may wait for the morning, and for those who want no mail
 ABOUT_A_PUPIL = TO_THE_HOME | {NotificationKind.RIGHTS_ASKED}
+ABOUT_TALKS = frozenset(
+    {
+        NotificationKind.TALK_WISHES,
+        NotificationKind.TALK_PROPOSED,
+        NotificationKind.TALK_BOOKED,
+        NotificationKind.TALK_MOVED,
+        NotificationKind.TALK_CANCELLED,
+        NotificationKind.TALK_REMINDER,
+        NotificationKind.TALK_OFFERED,
+        NotificationKind.TALK_NEW_EVENING,
+        NotificationKind.TALK_TO_READ,
+    }
+)
+ABOUT_COMMITMENTS = frozenset({NotificationKind.COMMITMENT_CHECK, NotificationKind.COMMITMENT_NUDGE})
+ABOUT_MEETINGS = frozenset(
+    {NotificationKind.MEETING_INVITED, NotificationKind.MEETING_BOOKED, NotificationKind.MEETING_CANCELLED}
+)
+TO_SOMEBODY = ABOUT_TALKS | ABOUT_COMMITMENTS | ABOUT_MEETINGS | {NotificationKind.OFFER_ASKED}
+TO_STAFF = frozenset({NotificationKind.LESSONS_UNREPORTED, NotificationKind.TALKS_LACKING})  # never to a home
+# May wait for the morning, and for those who want no mail:
+UNHURRIED = TO_SOMEBODY | {NotificationKind.RIGHTS_ASKED, NotificationKind.TALKS_LACKING}
 
 
 class NotificationStatus(StrEnum):
@@ -64,11 +84,19 @@ class Because(StrEnum):
     NO_TIE = "has no tie to the pupil any more"
     NO_ADDRESS = "has no usable e-mail address any more"
     UNWANTED = "wants no e-mail for what is not urgent"
+    NAMED = "is the one it is meant for"
+    UNKNOWN = "the registry has not told us who this is"
+    GONE = "is not active in the registry"
+    BEGUN = "the time it is about has come"
+    REPLACED = "a later message about the same time says what holds"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A notification as it is kept. `retracted`: the school has taken it back."""
+    """A notification as it is kept. `retracted`: the school has taken it back.
+
+    `to_id`: to that one person. `only`: narrowed to these; None is not narrowed, and empty is nobody (any more).
+    """
 
     notification_id: UUID
     kind: NotificationKind
@@ -83,6 +111,15 @@ class Request:
     traceparent: str | None
     status: NotificationStatus
     retracted: bool
+    to_id: UUID | None = None
+    only: frozenset[UUID] | None = None
+    path: str | None = None
+    appointment: Appointment | None = None
+
+    @property
+    def by_pupil(self) -> bool:
+        """True when it goes to those who may know about the pupil; else to one person, or to the school itself."""
+        return self.kind not in TO_STAFF and (self.pupil_id is not None or self.kind in ABOUT_A_PUPIL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.notifications.domain.deliveries import begin, cancel, conclude, give_up, hold
+from services.notifications.domain.deliveries import RIGHTLY_UNSENT, begin, cancel, conclude, give_up, hold
 from services.notifications.domain.models import (
     Because,
     CallReason,
@@ -57,7 +57,8 @@ class Situation:
     """All that counts for one notification at one moment.
 
     `complete` is false while the roster may still be on its way; `noticed` are those who were (or may have been)
-    sent the notice a retraction takes back; after `last_call` nothing is tried again.
+    sent the notice a retraction takes back; after `last_call` nothing is tried again. `pointless`: why nothing is sent
+    to anybody (any more), whoever may be told.
     """
 
     request: Request
@@ -67,6 +68,7 @@ class Situation:
     complete: bool = True
     noticed: frozenset[UUID] = frozenset()
     nobody: CallReason = CallReason.NO_GUARDIAN
+    pointless: Because | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _move(delivery: Delivery, candidate: Candidate | None, situation: Situation,
     new = delivery.status is DeliveryStatus.PENDING and delivery.retry_at is None
     if not new and delivery.retry_at is None:
         return delivery
-    hindrance = _hindrance(candidate, situation.request)
+    hindrance = _hindrance(candidate, situation)
     if hindrance or candidate is None:
         return _ended(delivery, new, hindrance or Because.NO_TIE)
     if not new and now >= situation.last_call:
@@ -136,8 +138,8 @@ def _move(delivery: Delivery, candidate: Candidate | None, situation: Situation,
 
 
 def _ended(delivery: Delivery, new: bool, hindrance: str) -> Delivery:
-    """Not sent. Of one that was never begun nothing is kept, except that the person did not want it."""
-    return delivery if new and hindrance != Because.UNWANTED else cancel(delivery, hindrance)
+    """Not sent. Of one that was never begun nothing is kept, except why it was right that it was not."""
+    return delivery if new and hindrance not in RIGHTLY_UNSENT else cancel(delivery, hindrance)
 
 
 def _begun(delivery: Delivery, candidate: Candidate, now: datetime) -> Delivery:
@@ -147,14 +149,16 @@ def _begun(delivery: Delivery, candidate: Candidate, now: datetime) -> Delivery:
     return begin(delivery, candidate.why)
 
 
-def _hindrance(candidate: Candidate | None, request: Request) -> str | None:
+def _hindrance(candidate: Candidate | None, situation: Situation) -> str | None:
     """Why this person may not be written to (any more)."""
-    if request.retracted:
+    if situation.request.retracted:
         return Because.RETRACTED
     if candidate is None:
         return Because.NO_TIE
     if not candidate.allowed:
         return candidate.why
+    if situation.pointless:
+        return situation.pointless
     if not candidate.wants_mail:
         return Because.UNWANTED
     return None if candidate.addresses else Because.NO_ADDRESS

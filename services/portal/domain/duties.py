@@ -15,7 +15,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shared.clock import local_date
-from shared.events.duties import DutyStatus
+from shared.events.duties import DutyKind, DutyStatus
 
 UNREAD_HOURS = 24  # a notice nobody has acknowledged for so long is worth a word
 REPEATED = 3  # notices in REPEATED_DAYS; the law names no number, the principal judges (skollagen 7 kap 19 a §)
@@ -79,7 +79,40 @@ HOW_FAR = (Outcome.OWED, Outcome.SENT, Outcome.DELIVERED, Outcome.UNDERSTOOD)
 HOW_IT_STANDS = (Outcome.MET, Outcome.WAITING, Outcome.UNREACHABLE, Outcome.MISSED, Outcome.RETRACTED)
 
 
-def stands(seen: Seen) -> Outcome:
+NOTICE = DutyKind.SAME_DAY_NOTICE
+TALKS = (DutyKind.DEVELOPMENT_TALK, DutyKind.START_TALK)
+TALK_HOW_IT_STANDS = (Outcome.MET, Outcome.WAITING, Outcome.MISSED, Outcome.RETRACTED)
+
+
+def how_far(kind: DutyKind) -> tuple[Outcome, ...]:
+    """The first columns of a ledger of this kind: a talk is owed and invited to, no mail carries it out."""
+    return (Outcome.OWED, Outcome.SENT) if kind in TALKS else HOW_FAR
+
+
+def how_it_stands(kind: DutyKind) -> tuple[Outcome, ...]:
+    """The columns of which each duty of this kind has exactly one."""
+    return TALK_HOW_IT_STANDS if kind in TALKS else HOW_IT_STANDS
+
+
+def stands(seen: Seen, kind: DutyKind = NOTICE) -> Outcome:
+    """How a duty stands; each kind has its own rule."""
+    return _talk_stands(seen) if kind in TALKS else _notice_stands(seen)
+
+
+def _talk_stands(seen: Seen) -> Outcome:
+    """How a talk that is owed stands. Skollagen (2010:800) 10 kap 12 §: once a term, together with the home.
+
+    Met when it has taken place, also after the term's end: what was held is held. Missed when the term ended without
+    it, or it was given up. One that is not owed any more (the pupil has left) counts as neither.
+    """
+    if Seen.RETRACTED in seen:
+        return Outcome.RETRACTED
+    if Seen.MET in seen:
+        return Outcome.MET
+    return Outcome.MISSED if seen & (Seen.MISSED | Seen.OVER) else Outcome.WAITING
+
+
+def _notice_stands(seen: Seen) -> Outcome:
     """How a same-day notice stands. Skollagen (2010:800) 7 kap 17 §: the guardian is told the same day.
 
     Met when somebody with the right had it, or has confirmed it, on the day itself; the school must see to it that
@@ -98,34 +131,38 @@ def stands(seen: Seen) -> Outcome:
     return Outcome.MISSED if Seen.OVER in seen else Outcome.WAITING
 
 
-@lru_cache(1024)
-def outcomes(seen: Seen) -> frozenset[Outcome]:
-    """Every column of the ledger in which a duty with these flags counts."""
+@lru_cache(4096)
+def outcomes(seen: Seen, kind: DutyKind = NOTICE) -> frozenset[Outcome]:
+    """Every column of the ledger in which a duty of this kind with these flags counts."""
     reached = {
         Outcome.SENT: seen & (Seen.SENT | Seen.DELIVERED),
         Outcome.DELIVERED: seen & Seen.DELIVERED,
         Outcome.UNDERSTOOD: seen & Seen.UNDERSTOOD,
     }
-    return frozenset({Outcome.OWED, stands(seen), *(outcome for outcome, flags in reached.items() if flags)})
+    far = (outcome for outcome in how_far(kind) if reached.get(outcome))
+    return frozenset({Outcome.OWED, stands(seen, kind), *far})
 
 
-@lru_cache(16)
-def courses(outcome: Outcome) -> tuple[int, ...]:
+@lru_cache(64)
+def courses(outcome: Outcome, kind: DutyKind = NOTICE) -> tuple[int, ...]:
     """Every set of flags that counts in this column, as the database keeps them."""
-    return tuple(flags for flags in range(2 * max(Seen)) if outcome in outcomes(Seen(flags)))
+    return tuple(flags for flags in range(2 * max(Seen)) if outcome in outcomes(Seen(flags), kind))
 
 
 @dataclass
 class Tally:
-    """The figures of one line of a ledger, and of how many homes have confirmed what they were told."""
+    """The figures of one line of a ledger, and of how many homes have confirmed what they were told.
+
+    Duties of one kind only: a talk and a notice are never in one figure.
+    """
 
     counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     homes: int = 0
     readers: int = 0
 
-    def add(self, seen: Seen, number: int) -> None:
-        """Count so many duties with these flags."""
-        for outcome in outcomes(seen):
+    def add(self, seen: Seen, number: int, kind: DutyKind = NOTICE) -> None:
+        """Count so many duties of this kind with these flags."""
+        for outcome in outcomes(seen, kind):
             self.counts[outcome] += number
 
     def __getitem__(self, outcome: Outcome | str) -> int:

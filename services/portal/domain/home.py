@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.portal.domain.family import Facts, Hours, Membership, Message, Pupil, Told
+from services.portal.domain.talks import Agreed, Asked, Talk, agreed, asked, next_talk
 from shared.events.duties import DutyStatus
 
 CHECKED_FOR = timedelta(hours=1)  # for so long the school may still correct what nobody has been told about
@@ -60,6 +61,8 @@ class ChildDay:
     noticed: tuple[Noticed, ...]
     waiting: tuple[Noticed, ...]
     comes: Hours | None
+    talk: Talk | None = None
+    agreed: Agreed | None = None
 
     @property
     def where(self) -> tuple[str, ...]:
@@ -76,24 +79,36 @@ class Home:
     names: Mapping[UUID, str]
     rights_asked: bool
     to_sign: tuple[UUID, ...]  # the pupils about whom a consent waits for the reader's signature
+    asked: tuple[Asked, ...] = ()  # what talks wait for
 
     @property
     def waits(self) -> bool:
         """True when something waits for the reader."""
-        return self.rights_asked or bool(self.to_sign) or any(day.waiting for day in self.days)
+        return self.rights_asked or bool(self.to_sign or self.asked) or any(day.waiting for day in self.days)
+
+    @property
+    def has_agreed(self) -> bool:
+        """True when something was agreed about anybody here."""
+        return any(day.agreed for day in self.days)
+
+    def day_of(self, pupil_id: UUID) -> ChildDay:
+        """The pupil on the page."""
+        return next(day for day in self.days if day.pupil.pupil_id == pupil_id)
 
 
 def home(pupils: Iterable[Pupil], facts: Facts, reader: UUID, now: datetime) -> Home:
     """The page of this reader: oneself first, then the children from the oldest to the youngest."""
     shown = sorted(pupils, key=lambda one: (not one.oneself, one.born or date.max, one.pupil_id))
     days = tuple(_day(one, facts, reader, now) for one in shown)
-    to_sign = {one.pupil.pupil_id for one in days if one.pupil.answers and _unsigned(one.pupil, facts, reader)}
+    answers = {one.pupil.pupil_id: one.pupil for one in days if one.pupil.answers}
+    to_sign = {pupil_id for pupil_id, one in answers.items() if _unsigned(one, facts, reader)}
     return Home(
         days=days,
         messages=facts.messages,
         names=facts.names,
         rights_asked="rights" in facts.questions,
         to_sign=tuple(one.pupil.pupil_id for one in days if one.pupil.pupil_id in to_sign),
+        asked=asked((talk for talk in facts.talks if talk.pupil_id in answers), now),
     )
 
 
@@ -134,6 +149,8 @@ def _day(pupil: Pupil, facts: Facts, reader: UUID, now: datetime) -> ChildDay:
         noticed=tuple(one for one in stands if one.day == pupil.today),
         waiting=tuple(one for one in stands if pupil.answers and one.notification_id and one.stand in WAITS),
         comes=next_school_day(groups, lessons, pupil.today),
+        talk=next_talk((talk for talk in facts.talks if talk.pupil_id == pupil.pupil_id), now),
+        agreed=agreed(facts.agreed.get(pupil.pupil_id, ())),
     )
 
 

@@ -18,6 +18,7 @@ from shared.db.bulk import ONCE, insert_rows, newer_wins
 from shared.db.engine import table_of
 from shared.events.absence import AbsenceNoticed
 from shared.events.attendance import LessonPlanned
+from shared.events.duties import DutyKind
 from shared.events.roster import SchoolStated
 from shared.roster.projection import everything, known
 
@@ -41,7 +42,7 @@ DAY = text(
             count(*) filter (where status in {REACHED}) as delivered,
             count(*) filter (where status = 'unreachable') as unreachable,
             count(*) filter (where status = 'retracted') as retracted
-        from duty where day = :day group by school_id
+        from duty where day = :day and kind = :kind group by school_id
     )
     select * from lessons full join absences using (school_id) full join duties using (school_id)
     """
@@ -96,7 +97,9 @@ async def latest_school_day(session: AsyncSession, today: date) -> date:
 async def school_days(session: AsyncSession, day: date, now: datetime) -> list[SchoolDay]:
     """The day of every school that has lessons, absences or duties on it, by name. Counts only."""
     schools = {school.school_id: school.name for school in await everything(session, roster, SchoolStated)}
-    rows = (await session.execute(DAY, {"day": day, "now": now})).mappings().all()
+    rows = (
+        (await session.execute(DAY, {"day": day, "now": now, "kind": DutyKind.SAME_DAY_NOTICE.value})).mappings().all()
+    )
     days = [
         SchoolDay(row["school_id"], schools.get(row["school_id"], "…"), _counts(cast("Mapping[str, Any]", row)))
         for row in rows

@@ -16,8 +16,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.portal.domain.family import WANTS_NO_MAIL, Facts, Hours, Membership, Message, Pupil, Signature, Told
+from services.portal.domain.talks import Counted, Talk
+from services.portal.store.talks import MINE as MY_TALK
 from shared.events.duties import DutyStatus
+from shared.events.notify import NotificationKind
 from shared.events.roster import PersonStated
+from shared.events.scheduling import CommitmentStatus, Owner
 
 WAITS_FOR = timedelta(days=14)  # older notices are in the messages, not on the first page
 NEWEST = 5
@@ -38,13 +42,21 @@ TOLD_FROM = """
     left join lateral (select m.evidence_id as id from duty_moment m
         where m.duty_id = d.duty_id and m.status in ('sent', 'delivered', 'unreachable') limit 1) n on true
 """
-# A message about a pupil is only for who may see that pupil now; one about rights is about its reader.
+# Messages that name nobody: whoever had one goes on seeing that it came. About rights, its reader; about talks and
+# meetings, a day and nothing else.
+NAMELESS = [
+    kind.value
+    for kind in NotificationKind
+    if kind is NotificationKind.RIGHTS_ASKED
+    or kind.value.partition("_")[0] in ("talk", "talks", "commitment", "meeting", "offer")
+]
+# A message about a pupil is only for who may see that pupil now.
 MESSAGES = """
     select 'message' as kind, p.pupil_id as id, jsonb_build_object('notification', x.notification_id, 'kind', x.kind,
         'status', x.status, 'why', x.why, 'at', x.at) as data, x.at
     from delivery x left join lateral (select d.pupil_id from duty_moment m join duty d on d.duty_id = m.duty_id
         where m.evidence_id = x.notification_id limit 1) p on true
-    where x.person_id = :me and (p.pupil_id = any(cast(:ids as uuid[])) or x.kind = 'rights_asked')
+    where x.person_id = :me and (p.pupil_id = any(cast(:ids as uuid[])) or x.kind = any(cast(:nameless as text[])))
         and (x.status <> 'cancelled' or x.why = :unwanted)
     order by x.at desc, x.delivery_id limit :limit offset :offset
 """
@@ -81,6 +93,7 @@ HOME = text(
     union all
     select 'told', pupil.id, {TOLD}
     from pupil join duty d on d.pupil_id = pupil.id and d.day between pupil.today - {WAITS_FOR.days} and pupil.today
+        and d.kind = 'same_day_notice'
     {TOLD_FROM}
     union all
     select 'told', pupil.id, jsonb_build_object('duty', a.notice_id, 'school', a.school_id, 'day', a.day,
@@ -93,6 +106,16 @@ HOME = text(
     union all
     select 'asked', q.person_id, to_jsonb(q.kind) from question q where q.person_id = :me and q.answered_at is null
     union all
+    select 'talk', t.pupil_id, to_jsonb(t) from pupil join talk t on t.pupil_id = pupil.id
+    where t.state in ('wanted', 'proposed', 'booked', 'held') and (pupil.id = :me or {MY_TALK})
+    union all
+    select 'agreed', c.pupil_id, jsonb_build_object('owner', c.owner, 'status', c.status, 'number', count(*),
+        'late', count(*) filter (where c.due < pupil.today), 'due', min(c.due) filter (where c.due >= pupil.today))
+    from pupil join commitment c on c.pupil_id = pupil.id
+    where c.status in ('ongoing', 'done', 'fulfilled') and (pupil.id = :me or exists (
+        select from talk_guest g where g.talk_id = c.talk_id and g.person_id = :me))
+    group by c.pupil_id, c.owner, c.status
+    union all
     (select kind, id, data from ({MESSAGES}) m)
     """
 )
@@ -100,7 +123,7 @@ ONE = text(
     f"""
     select 'told' as kind, d.pupil_id as id, {TOLD} as data
     from duty d {TOLD_FROM}
-    where d.duty_id = (select duty_id from duty_moment where evidence_id = :id limit 1)
+    where d.duty_id = (select duty_id from duty_moment where evidence_id = :id limit 1) and d.kind = 'same_day_notice'
     union all
     select 'name', r.id, jsonb_build_array(r.state -> 'given_name', r.state -> 'family_name')
     from roster r where r.event_type = 'roster.contact_stated.v1' and r.id = (
@@ -134,6 +157,11 @@ LESSONS = text(
         join lesson l on l.subject_id = t.from_id and l.day between m.today - cast(:back as int)
             and m.today + cast(:ahead as int) and not l.cancelled
     group by m.id, m.group_id, l.day
+    union all
+    select 'talk', t.pupil_id, to_jsonb(t) from pupil join talk t on t.pupil_id = pupil.id
+    where (pupil.id = :me or {MY_TALK}) and t.was_from is not null
+        and (t.was_from at time zone 'UTC')::date
+            between pupil.today - cast(:back as int) and pupil.today + cast(:ahead as int)
     """
 )
 
@@ -160,15 +188,17 @@ async def message_facts(db: AsyncSession, pupils: Sequence[Pupil], reader: UUID,
     return Facts(names=facts.names, messages=facts.messages[:PAGE]), more
 
 
-async def calendar_facts(db: AsyncSession, pupils: Sequence[Pupil], back: int, ahead: int) -> Facts:
-    """The pupils' names, groups and school days, from `back` days before each one's today to `ahead` days after."""
-    asked = {"ids": [one.pupil_id for one in pupils], "days": [one.today for one in pupils]}
+async def calendar_facts(db: AsyncSession, pupils: Sequence[Pupil], reader: UUID, back: int, ahead: int) -> Facts:
+    """The pupils' names, groups, school days and this reader's talks about them, from `back` days before each one's
+    today to `ahead` days after. A talk that has lost its time is there for as long as it would have been.
+    """
+    asked = {"ids": [one.pupil_id for one in pupils], "days": [one.today for one in pupils], "me": reader}
     return _facts(await db.execute(LESSONS, {**asked, "back": back, "ahead": ahead}))
 
 
 def _who(pupils: Sequence[Pupil], reader: UUID) -> dict[str, Any]:
     ids, days = [one.pupil_id for one in pupils], [one.today for one in pupils]
-    return {"ids": ids, "days": days, "me": reader, "unwanted": WANTS_NO_MAIL}
+    return {"ids": ids, "days": days, "me": reader, "unwanted": WANTS_NO_MAIL, "nameless": NAMELESS}
 
 
 def _facts(rows: Iterable[Any]) -> Facts:
@@ -191,7 +221,18 @@ def _facts(rows: Iterable[Any]) -> Facts:
         signatures=tuple(Signature(one, UUID(person), UUID(by)) for one, (person, by) in by_kind["signed"]),
         questions=tuple(data for _, data in by_kind["asked"]),
         pupil=next((PersonStated.model_validate(state) for _, state in by_kind["person"]), None),
+        talks=tuple(Talk.model_validate(data) for _, data in by_kind["talk"]),
+        agreed=_agreed(by_kind["agreed"]),
     )
+
+
+def _agreed(rows: Iterable[tuple[UUID, Any]]) -> dict[UUID, tuple[Counted, ...]]:
+    found: dict[UUID, list[Counted]] = defaultdict(list)
+    for pupil_id, data in rows:
+        owner, status = Owner(data["owner"]), CommitmentStatus(data["status"])
+        counted = Counted(owner, status, data["number"], data["late"], _day_or_none(data["due"]))
+        found[pupil_id].append(counted)
+    return {pupil_id: tuple(lines) for pupil_id, lines in found.items()}
 
 
 def _memberships(data: Any) -> list[Membership]:

@@ -19,8 +19,12 @@ from shared.events.roster import ContactStated, GroupStated, PersonStated
 Zones = Mapping[UUID, str]  # of the schools one may see
 # SS 12000 groupType and its Norwegian sisters, in small letters; the first that fits is the pupil's class.
 CLASS_KINDS = ["klass", "klasse", "basisgruppe", "mentor", "kontaktlærergruppe"]
-IN_PERIOD = "d.day between :since and :until"
-OF_PUPILS = "d.pupil_id = any(cast(:pupils as uuid[])) and d.day between :since and :until"
+IN_PERIOD = "d.kind = :kind and d.day between :since and :until"
+# Of some pupils: notices of a period, and the talks that are owed in a term.
+OF_PUPILS = (
+    "d.pupil_id = any(cast(:pupils as uuid[])) and (d.kind = :kind and d.day between :since and :until "
+    "or d.kind <> :kind and d.day between :term_since and :term_until)"
+)
 ONE = "d.duty_id = :duty"
 
 
@@ -31,10 +35,10 @@ def finding(which: str) -> str:
         select *, (cast(:now as timestamptz) at time zone zone)::date as today
         from unnest(cast(:schools as uuid[]), cast(:zones as text[])) as place(school_id, zone)
     ), counted as (
-        select d.duty_id, d.school_id, d.pupil_id, d.day, d.status, d.moved_at,
+        select d.duty_id, d.kind, d.school_id, d.pupil_id, d.day, d.status, d.moved_at,
             d.flags | case when d.day < place.today then {int(Seen.OVER)} else 0 end as course
         from place join duty d on d.school_id = place.school_id
-        where d.kind = :kind and {which}
+        where {which}
     )"""
 
 
@@ -60,7 +64,8 @@ CLASSED = """
 # One duty as JSON, of a row `p` of `classed`: with its moments and who has confirmed it.
 FACT = """
     select 'duty' as what, jsonb_build_object(
-        'duty_id', p.duty_id, 'school_id', p.school_id, 'pupil_id', p.pupil_id, 'day', p.day, 'seen', p.course,
+        'duty_id', p.duty_id, 'kind', p.kind, 'school_id', p.school_id, 'pupil_id', p.pupil_id, 'day', p.day,
+        'seen', p.course,
         'group_id', p.group_id, 'class_name', p.class_name,
         'moments', (select coalesce(jsonb_agg(to_jsonb(m)), '[]') from duty_moment m where m.duty_id = p.duty_id),
         'readers', (select coalesce(jsonb_agg(to_jsonb(a)), '[]') from acknowledgement a where a.duty_id = p.duty_id)
@@ -74,13 +79,13 @@ def people(ids: str) -> str:
     where r.event_type in (:person, :contact) and r.id in ({ids})"""
 
 
-def asked(zones: Zones, now: datetime, **more: Any) -> dict[str, Any]:
-    """What every question says: at which schools, when it is now, and how things are called."""
+def asked(zones: Zones, now: datetime, kind: DutyKind = DutyKind.SAME_DAY_NOTICE, **more: Any) -> dict[str, Any]:
+    """What every question says: at which schools, when it is now, and how things are called. `kind` may be given."""
     return {
         "schools": list(zones),
         "zones": list(zones.values()),
         "now": now,
-        "kind": DutyKind.SAME_DAY_NOTICE.value,
+        "kind": kind.value,
         "kinds": CLASS_KINDS,
         "group": GroupStated.event_type,
         "person": PersonStated.event_type,

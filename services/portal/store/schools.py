@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.portal.domain.duties import Outcome, Period, Seen, Tally, courses, stands
+from services.portal.domain.duties import NOTICE, Outcome, Period, Seen, Tally, courses, stands
 from services.portal.store.finding import CLASSED, FACT, IN_PERIOD, ONE, Zones, asked, finding, people
-from shared.events.duties import DutyStatus
+from shared.events.duties import DutyKind, DutyStatus
 from shared.events.roster import ContactStated, PersonStated
 
 
@@ -58,7 +58,9 @@ EVIDENCE = text(
         select * from delivery where notification_id in (select evidence_id from duty_moment where duty_id = :duty)
     )
     {FACT} classed p
-    union all select 'delivery', to_jsonb(told) from told"""
+    union all select 'delivery', to_jsonb(told) from told
+    union all select 'talk', to_jsonb(t.talk_id) from talk t join classed c on c.pupil_id = t.pupil_id
+        where t.talk_id in (select evidence_id from duty_moment where duty_id = :duty)"""
     + people(
         "select pupil_id from classed union select person_id from told "
         "union select person_id from acknowledgement where duty_id = :duty"
@@ -104,6 +106,7 @@ class Known(Row):
     """A duty with everything that is on record about it. `group_id` None: the pupil was in no class on that day."""
 
     duty_id: UUID
+    kind: DutyKind
     school_id: UUID
     pupil_id: UUID
     day: date
@@ -116,7 +119,7 @@ class Known(Row):
     @property
     def stands(self) -> Outcome:
         """How the duty stands now."""
-        return stands(self.seen)
+        return stands(self.seen, self.kind)
 
     def first(self, *statuses: DutyStatus) -> datetime | None:
         """When the duty first reached one of these, also by a confirmation that is not told of yet."""
@@ -148,12 +151,13 @@ class Registry:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which duties to list: of a class (`no_class`: of pupils in none), with an outcome, in a period."""
+    """Which duties to list: of a kind, of a class (`no_class`: of pupils in none), with an outcome, in a period."""
 
     period: Period
     outcome: Outcome = Outcome.OWED
     class_id: UUID | None = None
     no_class: bool = False
+    kind: DutyKind = NOTICE
 
 
 @dataclass
@@ -172,23 +176,25 @@ class Evidence:
 
     duty: Known
     told: list[Told]
+    talks: frozenset[UUID]  # those among what proves it that are talks
     registry: Registry
 
 
-async def by_class(db: AsyncSession, zones: Zones, when: Period, now: datetime) -> Ledger:
-    """The ledger of these schools, a line for each class."""
-    return await _ledger(db, BY_CLASS, asked(zones, now, since=when.since, until=when.until))
+async def by_class(db: AsyncSession, zones: Zones, when: Period, now: datetime, kind: DutyKind = NOTICE) -> Ledger:
+    """The ledger of these schools for one kind of duty, a line for each class."""
+    return await _ledger(db, BY_CLASS, asked(zones, now, kind, since=when.since, until=when.until), kind)
 
 
-async def by_school(db: AsyncSession, zones: Zones, when: Period, now: datetime) -> Ledger:
-    """The ledger of these schools, a line for each that has duties."""
-    return await _ledger(db, BY_SCHOOL, asked(zones, now, since=when.since, until=when.until))
+async def by_school(db: AsyncSession, zones: Zones, when: Period, now: datetime, kind: DutyKind = NOTICE) -> Ledger:
+    """The ledger of these schools for one kind of duty, a line for each that has duties."""
+    return await _ledger(db, BY_SCHOOL, asked(zones, now, kind, since=when.since, until=when.until), kind)
 
 
 async def listed(db: AsyncSession, zones: Zones, wanted: Wanted, now: datetime, most: int, skip: int = 0) -> Listed:
     """The duties behind one number of the ledger, the latest first."""
-    question = asked(zones, now, since=wanted.period.since, until=wanted.period.until, most=most, skip=skip)
-    question |= {"courses": list(courses(wanted.outcome)), "class": wanted.class_id}
+    when = wanted.period
+    question = asked(zones, now, wanted.kind, since=when.since, until=when.until, most=most, skip=skip)
+    question |= {"courses": list(courses(wanted.outcome, wanted.kind)), "class": wanted.class_id}
     question |= {"one_class": wanted.no_class or wanted.class_id is not None}
     rows = (await db.execute(LISTED, question)).all()
     return await asyncio.to_thread(_listed, rows)
@@ -199,7 +205,8 @@ async def evidence(db: AsyncSession, zones: Zones, duty_id: UUID, now: datetime)
     rows = (await db.execute(EVIDENCE, asked(zones, now, duty=duty_id))).all()
     duty = next((Known.model_validate(fact) for what, fact in rows if what == "duty"), None)
     told = sorted((Told.model_validate(fact) for what, fact in rows if what == "delivery"), key=lambda one: one.at)
-    return Evidence(duty, told, registry_in(rows)) if duty else None
+    talks = frozenset(UUID(fact) for what, fact in rows if what == "talk")
+    return Evidence(duty, told, talks, registry_in(rows)) if duty else None
 
 
 def registry_in(rows: Iterable[Any]) -> Registry:
@@ -209,16 +216,16 @@ def registry_in(rows: Iterable[Any]) -> Registry:
     return Registry({one.person_id: one for one in persons}, {one.person_id: one for one in contacts})
 
 
-async def _ledger(db: AsyncSession, statement: TextClause, question: Mapping[str, Any]) -> Ledger:
+async def _ledger(db: AsyncSession, statement: TextClause, question: Mapping[str, Any], kind: DutyKind) -> Ledger:
     ledger = Ledger()
     for row in (await db.execute(statement, question)).all():
         if row.what == "day":
-            ledger.days.setdefault(row.day, Tally()).add(Seen(row.course), row.number)
+            ledger.days.setdefault(row.day, Tally()).add(Seen(row.course), row.number, kind)
             continue
         line = ledger.lines.setdefault(row.key, Tally())
         ledger.names[row.key] = row.name
         if row.what == "line":
-            line.add(Seen(row.course), row.number)
+            line.add(Seen(row.course), row.number, kind)
         else:
             line.homes, line.readers = row.homes, row.readers
     return ledger

@@ -16,7 +16,7 @@ from services.portal.store.schools import Row
 
 EARLIER_DAYS = 8  # a notice about an earlier day may be owed today (absence registered afterwards)
 TODAYS = (
-    "d.day between :since and :until and d.status in ('owed', 'sent', 'unreachable') "
+    "d.kind = :kind and d.day between :since and :until and d.status in ('owed', 'sent', 'unreachable') "
     "and (d.moved_at at time zone place.zone)::date = place.today"
 )
 WAITING = text(
@@ -92,8 +92,9 @@ async def undelivered(
     db: AsyncSession, zones: Zones, now: datetime, patience: timedelta, most: int
 ) -> list[Undelivered]:
     """Today's notices that nobody has: on the call list, or on the way for longer than `patience`; longest first."""
-    days = {"since": now.date() - timedelta(days=EARLIER_DAYS), "until": now.date() + timedelta(days=1)}
-    rows = await db.execute(WAITING, asked(zones, now, before=now - patience, most=most, **days))
+    since, until = now.date() - timedelta(days=EARLIER_DAYS), now.date() + timedelta(days=1)
+    question = asked(zones, now, before=now - patience, most=most, since=since, until=until)
+    rows = await db.execute(WAITING, question)
     return [
         Undelivered(row.duty_id, row.school_id, row.class_name, row.moved_at, row.to_phone, row.reason) for row in rows
     ]

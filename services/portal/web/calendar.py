@@ -10,18 +10,19 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Path, Request
 from starlette.responses import RedirectResponse, Response
 
-from services.portal.domain.calendar import AHEAD_DAYS, BACK_DAYS, calendar, spans
+from services.portal.domain.calendar import AHEAD_DAYS, BACK_DAYS, Words, appointments, calendar, spans
 from services.portal.domain.family import pupils_of
 from services.portal.store.audit import Look, note
 from services.portal.store.families import calendar_facts
 from services.portal.store.wishes import end_feed, feed_made_at, feed_of, make_feed, wishes_of
 from services.portal.tables import roster
-from services.portal.web.shown import Face, Me, trace
+from services.portal.web.shown import trace
 from shared.languages import N_, choose
+from shared.web.face import Face, Me
 from shared.web.viewing import reach_of, viewing
 
 SECRET_BYTES = 32
-SCHOOL_DAY, SCHOOL_DAYS = N_("School day"), N_("School days")
+WORDS = (N_("School days"), N_("School day"), N_("School talk"), N_("Video"))
 HEADERS = {"Cache-Control": "private, max-age=900", "X-Robots-Tag": "noindex"}
 Secret = Annotated[str, Path(min_length=40, max_length=60)]
 
@@ -83,9 +84,11 @@ async def _feed(face: Face, secret: str) -> bytes:
         pupils = [one for one in pupils_of(standing, now) if not one.protected] if standing else []
         if standing is None or not pupils:
             raise HTTPException(404)
-        entries = spans(pupils, await calendar_facts(db, pupils, BACK_DAYS, AHEAD_DAYS))
+        facts = await calendar_facts(db, pupils, person_id, BACK_DAYS, AHEAD_DAYS)
         wishes = await wishes_of(db, person_id)
         looks = [Look(tenant_id, person_id, one.pupil_id, "calendar") for one in pupils]
         await note(db, looks, now)
     say = face.pages.words[choose(wishes.language if wishes else None).tag].ugettext
-    return calendar(entries, say(SCHOOL_DAY), say(SCHOOL_DAYS), [one.zone for one in pupils], made_at)
+    words = Words(*map(say, WORDS))
+    zones = [one.zone for one in pupils]
+    return calendar(spans(pupils, facts), appointments(pupils, facts), words, zones, made_at)

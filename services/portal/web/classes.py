@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Request
@@ -17,14 +17,16 @@ from services.portal.domain.duties import (
     REPEATED_DAYS,
     UNREAD_HOURS,
     Outcome,
+    Seen,
     is_to_call,
     is_unread,
     time_left,
 )
+from services.portal.domain.talks import Talk, shown_first
 from services.portal.store.classes import Pupils, pupils
 from services.portal.store.schools import Known
 from services.portal.tables import roster
-from services.portal.web.shown import Face, Me, trace
+from services.portal.web.shown import portal_face, trace
 from services.portal.web.staff import Context, Shown, knows, name_of, same_day, shown, workplaces, zones
 from services.portal.web.staff_words import WORDS
 from shared.clock import local_date
@@ -33,6 +35,7 @@ from shared.events.roster import GroupStated
 from shared.kit import Kit
 from shared.roster.access import Verdict, is_protected
 from shared.roster.standing import Standing, members_on
+from shared.web.face import Me
 from shared.web.pages import Pages
 from shared.web.viewing import View, viewing
 
@@ -49,6 +52,8 @@ class Line:
     repeated: int = 0
     to_call: Known | None = None
     homes: list[tuple[Shown, Verdict]] = field(default_factory=list)
+    talk: Talk | None = None
+    lacking: list[Known] = field(default_factory=list)
 
     @property
     def needs_a_word(self) -> bool:
@@ -63,7 +68,7 @@ class Line:
 
 def class_routes(kit: Kit, pages: Pages) -> APIRouter:
     """`/class/{group_id}` and `/pupil/{pupil_id}`."""
-    router, face = APIRouter(include_in_schema=False), Face(kit, pages)
+    router, face = APIRouter(include_in_schema=False), portal_face(kit, pages)
 
     @router.get("/class/{group_id}")
     async def school_class(request: Request, group_id: UUID, session: Me) -> HTMLResponse:
@@ -103,12 +108,14 @@ async def _class(view: View, group: GroupStated) -> Context:
         "due": [(pupil, duty) for pupil, duty in todays if duty.stands is Outcome.WAITING],
         "left": _hours(time_left(view.now, school.zone)),
         "read": sum(bool(duty.first(DutyStatus.UNDERSTOOD)) for _, duty in todays),
+        "lacking": [(line.pupil, duty) for line in lines for duty in line.lacking],
         "limits": {"hours": UNREAD_HOURS, "times": REPEATED, "days": REPEATED_DAYS},
     }
 
 
 def _line(view: View, found: Pupils, pupil_id: UUID, today: date) -> Line:
     line = Line(shown(view.standing, pupil_id, found.registry))
+    line.talk, line.lacking = _talk(found, pupil_id, view.now), _lacking(found, pupil_id)
     line.duties = [duty for duty in found.duties if duty.pupil_id == pupil_id]
     line.unread = sum(is_unread(duty.seen, duty.first(DutyStatus.DELIVERED), view.now) for duty in line.duties)
     standing = [duty for duty in line.duties if duty.stands is not Outcome.RETRACTED]
@@ -117,6 +124,16 @@ def _line(view: View, found: Pupils, pupil_id: UUID, today: date) -> Line:
     if line.to_call:
         line.homes = [(one, verdict) for one, verdict in _homes(found, pupil_id, today) if verdict.allowed]
     return line
+
+
+def _talk(found: Pupils, pupil_id: UUID, now: datetime) -> Talk | None:
+    return shown_first([talk for talk in found.talks if talk.pupil_id == pupil_id], now)
+
+
+def _lacking(found: Pupils, pupil_id: UUID) -> list[Known]:
+    """The talks that are owed to the pupil this term and have neither taken place nor a time."""
+    mine = [duty for duty in found.owed if duty.pupil_id == pupil_id and Seen.SENT not in duty.seen]
+    return [duty for duty in mine if duty.stands in (Outcome.WAITING, Outcome.MISSED)]
 
 
 def _homes(found: Pupils, pupil_id: UUID, today: date, even_protected: bool = False) -> list[tuple[Shown, Verdict]]:
@@ -156,6 +173,9 @@ async def _pupil(view: View, pupil_id: UUID) -> Context:
         "since": since,
         "on_day": same_day(view.standing.zone),
         "duty_zone": view.standing.zone,
+        "talk": _talk(found, pupil_id, view.now),
+        "owed": found.owed,
+        "lacking": _lacking(found, pupil_id),
         "to_call": [duty for duty in _lately(found.duties, view.standing.today) if is_to_call(duty.seen)],
     }
 

@@ -15,9 +15,10 @@ from services.portal.domain.rights import Circle, choices, may_sign, may_withdra
 from services.portal.store import rights
 from services.portal.store.wishes import RIGHTS, answer, version_at
 from services.portal.tables import roster
-from services.portal.web.shown import Face, StronglyMe, tell, trace
+from services.portal.web.shown import trace
 from shared.events.people import ConsentStated
 from shared.roster.access import consent_id
+from shared.web.face import Face, StronglyMe, tell
 from shared.web.viewing import View, viewing
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from services.portal.domain.duties import Outcome
+from services.portal.domain.duties import TALKS, Outcome
 from services.portal.store.schools import Known
 from services.portal.web.staff import Shown
-from services.portal.web.staff_words import OUTCOMES, REASONS
-from shared.events.duties import DutyStatus
+from services.portal.web.staff_words import OUTCOMES, REASONS, TALK_OUTCOMES
+from shared.events.duties import DutyKind, DutyStatus
 from shared.languages import N_
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take what follows for a formula
@@ -26,14 +26,21 @@ STEPS = (
     (DutyStatus.RETRACTED, OUTCOMES[Outcome.RETRACTED]),
 )
 LAST = (N_("Why by telephone"), N_("Reference"))
+TALK_STEPS = (
+    (DutyStatus.OWED, TALK_OUTCOMES[Outcome.OWED]),
+    (DutyStatus.SENT, TALK_OUTCOMES[Outcome.SENT]),
+    (DutyStatus.MET, TALK_OUTCOMES[Outcome.MET]),
+    (DutyStatus.RETRACTED, TALK_OUTCOMES[Outcome.RETRACTED]),
+)
 Say = Callable[[str], str]
 
 
-def duties_as_csv(duties: Iterable[tuple[Shown, Known]], zone: str, say: Say) -> bytes:
-    """A line for each duty, times on the school's clock. Only a pupil may have a name, if not protected."""
+def duties_as_csv(duties: Iterable[tuple[Shown, Known]], kind: DutyKind, zone: str, say: Say) -> bytes:
+    """A line for each duty of one kind, times on the school's clock. Only a pupil may have a name, if not protected."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
-    writer.writerow([say(head) for head in (*HEADS, *(head for _, head in STEPS), *LAST)])
+    steps, last = (TALK_STEPS, LAST[1:]) if kind in TALKS else (STEPS, LAST)
+    writer.writerow([say(head) for head in (*HEADS, *(head for _, head in steps), *last)])
     for pupil, duty in duties:
         writer.writerow([harmless(cell) for cell in _cells(pupil, duty, ZoneInfo(zone), say)])
     return text.getvalue().encode("utf-8-sig")
@@ -49,7 +56,10 @@ def _cells(pupil: Shown, duty: Known, zone: ZoneInfo, say: Say) -> list[str]:
         return f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at else ""
 
     who = say(N_("protected identity")) if pupil.protected else pupil.name or ""
+    about = [duty.day.isoformat(), duty.class_name or "", who]
+    if duty.kind in TALKS:
+        steps = [clock(duty.first(status)) for status, _ in TALK_STEPS]
+        return [*about, say(TALK_OUTCOMES[duty.stands]), *steps, str(duty.duty_id)]
     steps = [clock(duty.first(status)) for status, _ in STEPS]
     reason = say(REASONS.get(duty.reason, duty.reason)) if duty.reason else ""
-    stands = say(OUTCOMES[duty.stands])
-    return [duty.day.isoformat(), duty.class_name or "", who, stands, *steps, reason, str(duty.duty_id)]
+    return [*about, say(OUTCOMES[duty.stands]), *steps, reason, str(duty.duty_id)]

@@ -12,12 +12,13 @@ from services.portal.settings import PortalSettings
 from services.portal.tables import roster
 from services.portal.web.classes import class_routes
 from services.portal.web.demo import demo_routes, welcome
+from services.portal.web.elsewhere import elsewhere_routes
 from services.portal.web.home import home_routes
 from services.portal.web.live import LivePage, live_routes
 from services.portal.web.login import Door, add_door
 from services.portal.web.municipality import municipality_routes
 from services.portal.web.schools import school_routes
-from services.portal.web.shown import Face, links
+from services.portal.web.shown import links, portal_face
 from shared.kit import Kit
 from shared.settings import KitSettings
 from shared.web.errors import add_error_pages
@@ -39,6 +40,7 @@ def add_front(app: FastAPI, kit: Kit, settings: PortalSettings) -> None:
     for routes in (home_routes, class_routes, school_routes):
         app.include_router(routes(kit, pages))
     app.include_router(municipality_routes(kit, settings, pages))
+    app.include_router(elsewhere_routes(settings))
     if demo:
         app.include_router(demo_routes(door))
         app.include_router(live_routes(LivePage(kit, settings, pages)))
@@ -53,7 +55,7 @@ def is_demo(settings: KitSettings) -> bool:
 def first_page(kit: Kit, pages: Pages, door: Door, demo: bool) -> APIRouter:
     """`/`: the page one comes for, the nearest thing to it, or the way in."""
     router = APIRouter(include_in_schema=False)
-    face = Face(kit, pages)
+    face = portal_face(kit, pages)
 
     @router.get("/")
     async def first(request: Request) -> Response:

@@ -14,8 +14,9 @@ from services.portal.tables import roster
 from services.portal.web import sentences
 from services.portal.web.consents import deciding_on
 from services.portal.web.notices import PageNumber
-from services.portal.web.shown import Face, Me, trace
+from services.portal.web.shown import trace
 from shared.languages import N_
+from shared.web.face import Face, Me
 from shared.web.viewing import viewing
 
 SYSTEM = UUID(int=0)

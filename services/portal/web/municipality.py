@@ -11,18 +11,20 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.portal.domain.duties import Span, period, total
+from services.portal.domain.duties import NOTICE, Span, period, total
 from services.portal.settings import PortalSettings
 from services.portal.store.schools import by_school
 from services.portal.store.wall import health, undelivered
 from services.portal.tables import roster
-from services.portal.web.schools import Day, charts, day_in
-from services.portal.web.shown import Face, Me
+from services.portal.web.schools import Day, charts, day_in, of_kind, usual_span
+from services.portal.web.shown import portal_face
 from services.portal.web.staff import Context, zones
-from services.portal.web.staff_words import WORDS
+from services.portal.web.staff_words import WORDS, words_of
+from shared.events.duties import DutyKind
 from shared.events.roster import SchoolStated
 from shared.kit import Kit
 from shared.roster.standing import Standing
+from shared.web.face import Me
 from shared.web.pages import Pages
 from shared.web.session import Session, Sessions
 from shared.web.viewing import View, viewing
@@ -36,16 +38,20 @@ QUARANTINE = "/registry/quarantine"
 
 def municipality_routes(kit: Kit, settings: PortalSettings, pages: Pages) -> APIRouter:
     """`/municipality` and its wall. Counts and code words only: nobody's name is read here."""
-    router, face = APIRouter(include_in_schema=False), Face(kit, pages)
+    router, face = APIRouter(include_in_schema=False), portal_face(kit, pages)
 
     @router.get("/municipality")
-    async def municipality(request: Request, session: Me, span: Span = Span.DAY, day: Day = "") -> HTMLResponse:
+    async def municipality(
+        request: Request, session: Me, span: Span | None = None, day: Day = "", kind: DutyKind = NOTICE
+    ) -> HTMLResponse:
+        span = span or usual_span(kind)
         async with viewing(kit, roster, session) as view:
             _officer(view.standing)
-            page = await _ledger(view, span, day_in(day) or view.standing.today)
+            page = await _ledger(view, span, day_in(day) or view.standing.today, kind)
             page |= {"health": await health(view.db, view.standing.tenant_id), "stale_before": view.now - STALE}
         page |= {"quarantine": settings.address(QUARANTINE)}
-        return face.show(request, view, "municipality.html", **WORDS, **page, **charts(pages, request, page, span))
+        drawn = charts(pages, request, page, span, kind)
+        return face.show(request, view, "municipality.html", **words_of(kind), **page, **drawn)
 
     @router.get("/municipality/wall")
     async def wall(request: Request, session: Me) -> HTMLResponse:
@@ -85,10 +91,11 @@ def _schools(standing: Standing) -> list[SchoolStated]:
     return sorted(schools, key=lambda school: school.name)
 
 
-async def _ledger(view: View, span: Span, day: date) -> Context:
+async def _ledger(view: View, span: Span, day: date, kind: DutyKind) -> Context:
     schools, when = _schools(view.standing), period(span, day)
-    found = await by_school(view.db, zones(schools), when, view.now)
-    query, own = urlencode({"from": when.since, "to": when.until}), urlencode({"span": span, "day": day})
+    found = await by_school(view.db, zones(schools), when, view.now, kind)
+    query = urlencode({"from": when.since, "to": when.until, **of_kind(kind)})
+    own = urlencode({"span": span, "day": day, **of_kind(kind)})
     return {
         "when": when,
         "span": span,

@@ -16,12 +16,14 @@ from services.portal.domain.home import Noticed, Stand, noticed
 from services.portal.store.families import message_facts, notice_facts
 from services.portal.store.wishes import acknowledge
 from services.portal.tables import roster
-from services.portal.web.shown import Face, Me, tell, trace
+from services.portal.web import sentences
+from services.portal.web.shown import trace
 from shared.events.duties import DutyStatus
 from shared.events.notify import NotificationKind
 from shared.events.roster import SchoolStated
 from shared.roster.access import is_protected
 from shared.roster.standing import Fact
+from shared.web.face import Face, Me, tell
 from shared.web.viewing import View, viewing
 
 LAST_PAGE = 500
@@ -111,7 +113,7 @@ async def find(view: View, notification_id: UUID) -> Notice:
             verdict=_verdict(view, message, mine),
             school=None if protected else view.standing.schools.get(told.school_id),
         )
-    if message and message.kind == NotificationKind.RIGHTS_ASKED:
+    if message and (message.kind == NotificationKind.RIGHTS_ASKED or sentences.about(message.kind)):
         return Notice(notification_id, None, None, message, "", view.standing.zone, oneself=True, verdict=message.why)
     raise HTTPException(404)
 

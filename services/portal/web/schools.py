@@ -15,12 +15,14 @@ from markupsafe import Markup
 
 from services.portal.domain.duties import (
     FEWEST_HOMES,
-    HOW_IT_STANDS,
+    NOTICE,
+    TALKS,
     Outcome,
     Period,
     Span,
     Tally,
     by_week,
+    how_it_stands,
     period,
     total,
 )
@@ -28,15 +30,17 @@ from services.portal.store.audit import Look, note
 from services.portal.store.schools import Evidence, Wanted, by_class, evidence, listed
 from services.portal.tables import roster
 from services.portal.web.export import Say, duties_as_csv
-from services.portal.web.shown import Face, Me, trace
+from services.portal.web.shown import portal_face, trace
 from services.portal.web.staff import Context, Shown, knows, name_of, same_day, school_of, shown, workplaces, zones
-from services.portal.web.staff_words import KINDS, OUTCOMES, WORDS
+from services.portal.web.staff_words import KINDS, words_of
 from shared.clock import local_date
+from shared.events.duties import DutyKind
 from shared.events.roster import SchoolStated
 from shared.kit import Kit
 from shared.languages import LANGUAGES, written
 from shared.roster.access import is_protected
 from shared.web.charts import Column, Kind, Part, columns, key, shares
+from shared.web.face import Face, Me
 from shared.web.pages import Pages, language_of
 from shared.web.viewing import View, viewing
 
@@ -57,6 +61,7 @@ class Choice:
     status: Outcome = Outcome.OWED
     since: Annotated[str, Query(alias="from", max_length=10)] = ""
     until: Annotated[str, Query(alias="to", max_length=10)] = ""
+    kind: DutyKind = NOTICE
 
 
 Chosen = Annotated[Choice, Depends()]
@@ -64,23 +69,30 @@ Chosen = Annotated[Choice, Depends()]
 
 def school_routes(kit: Kit, pages: Pages) -> APIRouter:
     """`/school/{school_id}` with its list and export, and `/duty/{duty_id}`."""
-    router, face = APIRouter(include_in_schema=False), Face(kit, pages)
+    router, face = APIRouter(include_in_schema=False), portal_face(kit, pages)
 
     @router.get("/school/{school_id}")
     async def ledger(
-        request: Request, school_id: UUID, session: Me, span: Span = Span.DAY, day: Day = ""
+        request: Request,
+        school_id: UUID,
+        session: Me,
+        span: Span | None = None,
+        day: Day = "",
+        kind: DutyKind = NOTICE,
     ) -> HTMLResponse:
+        span = span or usual_span(kind)
         async with viewing(kit, roster, session) as view:
             school = school_of(view.standing, school_id)
             shown_day = day_in(day) or local_date(view.now, school.zone)
-            page = await _ledger(view, school, span, shown_day)
-        return face.show(request, view, "school.html", **WORDS, **page, **charts(pages, request, page, span))
+            page = await _ledger(view, school, span, shown_day, kind)
+        drawn = charts(pages, request, page, span, kind)
+        return face.show(request, view, "school.html", **words_of(kind), **page, **drawn)
 
     @router.get("/duty/{duty_id}")
     async def duty(request: Request, duty_id: UUID, session: Me) -> HTMLResponse:
         async with viewing(kit, roster, session) as view:
             page = await _duty(view, duty_id)
-        return face.show(request, view, "duty.html", **WORDS, **page)
+        return face.show(request, view, "duty.html", **words_of(page["duty"].kind), **page)
 
     _add_lists(router, face)
     return router
@@ -97,7 +109,7 @@ def _add_lists(router: APIRouter, face: Face) -> None:
             school = school_of(view.standing, school_id)
             wanted = _wanted(chosen, local_date(view.now, school.zone))
             found = await _list(view, school, wanted, page)
-        return face.show(request, view, "duties.html", **WORDS, **found)
+        return face.show(request, view, "duties.html", **words_of(wanted.kind), **found)
 
     @router.get("/school/{school_id}/duties.csv")
     async def export(request: Request, school_id: UUID, session: Me, chosen: Chosen) -> Response:
@@ -105,7 +117,8 @@ def _add_lists(router: APIRouter, face: Face) -> None:
             school = school_of(view.standing, school_id)
             wanted = _wanted(chosen, local_date(view.now, school.zone))
             content = await _export(view, school, wanted, lambda text: face.pages.gettext(request, text))
-        name = f"duties-{wanted.period.since}-{wanted.period.until}.csv"
+        what = "duties" if wanted.kind is NOTICE else wanted.kind.value.replace("_", "-") + "s"
+        name = f"{what}-{wanted.period.since}-{wanted.period.until}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -119,14 +132,18 @@ def day_in(text: str) -> date | None:
     return day if day.year in YEARS else None
 
 
-def charts(pages: Pages, request: Request, page: Context, span: Span) -> Context:
+def usual_span(kind: DutyKind) -> Span:
+    """How much time a ledger shows when nobody has said: a talk is owed until the end of a term."""
+    return Span.HALF_YEAR if kind in TALKS else Span.DAY
+
+
+def charts(pages: Pages, request: Request, page: Context, span: Span, kind: DutyKind = NOTICE) -> Context:
     """The ledger's pictures: how all duties stand, and how many there were each day (or week, in a longer time)."""
 
-    def say(text: str) -> str:
-        return pages.gettext(request, text)
+    names = words_of(kind)["outcomes"]
 
     def parts(tally: Tally) -> list[Part]:
-        return [Part(KINDS[one], say(OUTCOMES[one]), tally[one]) for one in HOW_IT_STANDS]
+        return [Part(KINDS[one], pages.gettext(request, names[one]), tally[one]) for one in how_it_stands(kind)]
 
     days: dict[date, Tally] = page["days"]
     when: Period = page["when"]
@@ -144,15 +161,15 @@ def charts(pages: Pages, request: Request, page: Context, span: Span) -> Context
         "key": lambda tally: key(parts(tally)),
         "columns": lambda title: drawn(title, Outcome.OWED, "plain"),
         "missed": lambda title: drawn(title, Outcome.MISSED, "alarm"),
-        "has_columns": len(labels) > 1,
+        "has_columns": len(labels) > 1 and kind not in TALKS,
         "weekly": weekly,
-        "fewest": FEWEST_HOMES,
+        "fewest": 0 if kind in TALKS else FEWEST_HOMES,
     }
 
 
-async def _ledger(view: View, school: SchoolStated, span: Span, day: date) -> Context:
+async def _ledger(view: View, school: SchoolStated, span: Span, day: date, kind: DutyKind) -> Context:
     when = period(span, day)
-    found = await by_class(view.db, zones([school]), when, view.now)
+    found = await by_class(view.db, zones([school]), when, view.now, kind)
     ordered = sorted(found.lines, key=lambda one: (one is None, found.names[one] or ""))
     return {
         "school": school,
@@ -160,15 +177,20 @@ async def _ledger(view: View, school: SchoolStated, span: Span, day: date) -> Co
         "day": day,
         "when": when,
         "days": found.days,
-        "lines": [(found.names[one], "", _link(school, when, one), found.lines[one]) for one in ordered],
+        "lines": [(found.names[one], "", _link(school, when, kind, one), found.lines[one]) for one in ordered],
         "total": total(found.lines.values()),
-        "total_link": _link(school, when),
+        "total_link": _link(school, when, kind),
     }
 
 
-def _link(school: SchoolStated, when: Period, group_id: UUID | str | None = "") -> str:
+def of_kind(kind: DutyKind) -> Context:
+    """What an address says of the kind: nothing for notices, so that old addresses stay as they were."""
+    return {} if kind is NOTICE else {"kind": kind.value}
+
+
+def _link(school: SchoolStated, when: Period, kind: DutyKind, group_id: UUID | str | None = "") -> str:
     """Where the list of a line is, but for the status."""
-    query: Context = {"from": when.since, "to": when.until}
+    query: Context = {"from": when.since, "to": when.until, **of_kind(kind)}
     if group_id != "":
         query |= {"class": group_id or NO_CLASS}
     return f"/school/{school.school_id}/duties?{urlencode(query)}"
@@ -180,9 +202,9 @@ def _wanted(chosen: Choice, today: date) -> Wanted:
     last = day_in(chosen.until) or since or today
     when = Period(max(min(since or last, last), last - LONGEST), last)
     if chosen.in_class in ("", NO_CLASS):
-        return Wanted(when, chosen.status, None, chosen.in_class == NO_CLASS)
+        return Wanted(when, chosen.status, None, chosen.in_class == NO_CLASS, chosen.kind)
     try:
-        return Wanted(when, chosen.status, UUID(chosen.in_class))
+        return Wanted(when, chosen.status, UUID(chosen.in_class), kind=chosen.kind)
     except ValueError:
         raise HTTPException(404) from None
 
@@ -193,6 +215,7 @@ async def _list(view: View, school: SchoolStated, wanted: Wanted, page: int) -> 
     await trace(view, "duties", known)
     in_class = NO_CLASS if wanted.no_class else wanted.class_id or ""
     query = {"class": in_class, "status": wanted.outcome, "from": wanted.period.since, "to": wanted.period.until}
+    query |= of_kind(wanted.kind)
     return {
         "school": school,
         "wanted": wanted,
@@ -217,7 +240,7 @@ async def _export(view: View, school: SchoolStated, wanted: Wanted, say: Say) ->
     await note(view.db, looks, view.now)
     names = {one: shown(view.standing, one, found.registry) for one in {duty.pupil_id for duty in found.duties}}
     rows = [(names[duty.pupil_id], duty) for duty in found.duties]
-    return await asyncio.to_thread(duties_as_csv, rows, school.zone, say)
+    return await asyncio.to_thread(duties_as_csv, rows, wanted.kind, school.zone, say)
 
 
 async def _duty(view: View, duty_id: UUID) -> Context:
@@ -233,6 +256,7 @@ async def _duty(view: View, duty_id: UUID) -> Context:
         "duty": found.duty,
         "school": view.standing.schools[found.duty.school_id],
         "pupil": shown(view.standing, found.duty.pupil_id, found.registry),
+        "talks": found.talks,
         "told": [(one, _recipient(found, one.person_id, hidden)) for one in found.told],
         "readers": [(one, _recipient(found, one.person_id, hidden)) for one in found.duty.readers],
         "steps": sorted(found.duty.moments, key=lambda one: one.at),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from services.portal.domain.family import WANTS_NO_MAIL
 from services.portal.domain.home import Stand
+from services.portal.domain.talks import Ask
 from shared.events.notify import DeliveryStatus, NotificationKind
+from shared.events.scheduling import Owner
 from shared.languages import N_
 from shared.roster.access import Why
 
@@ -32,7 +34,84 @@ KINDS = {
     NotificationKind.ABSENCE_NOTICE_LATE: N_("Missing on an earlier day, registered afterwards"),
     NotificationKind.ABSENCE_RETRACTION: N_("Taken back: the school has corrected itself"),
     NotificationKind.RIGHTS_ASKED: N_("You are 18: who may go on being told?"),
+    NotificationKind.TALK_WISHES: N_("When can you come to a talk?"),
+    NotificationKind.TALK_PROPOSED: N_("A proposed time for a talk"),
+    NotificationKind.TALK_BOOKED: N_("A talk is booked"),
+    NotificationKind.TALK_MOVED: N_("A talk has another time or place"),
+    NotificationKind.TALK_CANCELLED: N_("A talk does not take place"),
+    NotificationKind.TALK_REMINDER: N_("A talk comes soon"),
+    NotificationKind.TALK_OFFERED: N_("A time has become free"),
+    NotificationKind.TALK_NEW_EVENING: N_("The school looks for another evening"),
+    NotificationKind.TALK_TO_READ: N_("Something from a talk to read"),
+    NotificationKind.COMMITMENT_CHECK: N_("How is it going with what was agreed?"),
+    NotificationKind.COMMITMENT_NUDGE: N_("A reminder of what was agreed"),
+    NotificationKind.MEETING_INVITED: N_("An invitation to a meeting or a visit"),
+    NotificationKind.MEETING_BOOKED: N_("You have a seat at a meeting or a visit"),
+    NotificationKind.MEETING_CANCELLED: N_("A meeting or a visit does not take place"),
+    NotificationKind.OFFER_ASKED: N_("A teacher asks about what you have offered"),
+    NotificationKind.TALKS_LACKING: N_("Pupils without a talk this term"),
 }
+# What a message without a name was about: the words of its page, what its link says, and where it leads.
+TALKS_OPEN, MEETINGS_OPEN = (N_("To the talks"), "/talks"), (N_("To meetings and visits"), "/meetings")
+WISHES_OPEN = (N_("Say when you can come"), "/talks/wishes")
+ABOUT = {
+    NotificationKind.TALK_WISHES: (
+        N_("The school asks when you can come, before it proposes a time. All your children are on one page."),
+        WISHES_OPEN,
+    ),
+    NotificationKind.TALK_PROPOSED: (
+        N_("The school keeps a time free for you. Accept it, or take another that suits you better."),
+        TALKS_OPEN,
+    ),
+    NotificationKind.TALK_BOOKED: (
+        N_("The time is booked. It stands with your talks, with place or video."),
+        TALKS_OPEN,
+    ),
+    NotificationKind.TALK_MOVED: (N_("The time or the place has changed. Your talks show how it is now."), TALKS_OPEN),
+    NotificationKind.TALK_CANCELLED: (
+        N_("The talk does not take place at that time. Your talks show whether a new one waits."),
+        TALKS_OPEN,
+    ),
+    NotificationKind.TALK_REMINDER: (N_("The talk is only days away. You can still prepare it."), TALKS_OPEN),
+    NotificationKind.TALK_OFFERED: (
+        N_("You were waiting for a time, and one has become free. It is kept for you for a while."),
+        TALKS_OPEN,
+    ),
+    NotificationKind.TALK_NEW_EVENING: (
+        N_("No time was left that suits you. Say when you can come, and the school proposes another evening."),
+        WISHES_OPEN,
+    ),
+    NotificationKind.TALK_TO_READ: (
+        N_("The school’s preparation for a talk, or what was agreed in it, is there to be read."),
+        TALKS_OPEN,
+    ),
+    NotificationKind.COMMITMENT_CHECK: (
+        N_("You promised something in a talk. Say in a word how it is going; it takes one tap."),
+        TALKS_OPEN,
+    ),
+    NotificationKind.COMMITMENT_NUDGE: (
+        N_("You promised something in a talk, and nobody has heard how it is going."),
+        TALKS_OPEN,
+    ),
+    NotificationKind.MEETING_INVITED: (N_("The school invites you. Say whether you come."), MEETINGS_OPEN),
+    NotificationKind.MEETING_BOOKED: (N_("Welcome: your seat is kept."), MEETINGS_OPEN),
+    NotificationKind.MEETING_CANCELLED: (N_("It does not take place. You need not do anything."), MEETINGS_OPEN),
+    NotificationKind.OFFER_ASKED: (
+        N_("A teacher would like to make use of what you have offered. Nothing is agreed until you have answered."),
+        (N_("To the offers"), "/offers"),
+    ),
+    NotificationKind.TALKS_LACKING: (
+        N_("There are pupils who have no talk yet, and the term ends soon."),
+        (N_("To the rounds of talks"), "/talks/rounds"),
+    ),
+}
+ASKS = {
+    Ask.WISHES: (N_("say when you can come to a talk, or change what you have said"), N_("Say when")),
+    Ask.ANSWER: (N_("the school proposes a talk"), N_("Accept or change")),
+    Ask.BOOK: (N_("book a time for a talk"), N_("Book")),
+    Ask.SIGN: (N_("the plan of the talk waits until everybody has signed it"), N_("Read and sign")),
+}
+OWNERS = {Owner.SCHOOL: N_("The school"), Owner.PUPIL: N_("The pupil"), Owner.GUARDIAN: N_("Those at home")}
 OTHER_KIND = N_("A message from the school")
 STATUSES = {
     DeliveryStatus.DELIVERED: ("good", N_("Delivered")),
@@ -131,6 +210,21 @@ def why(verdict: str | None) -> str:
 def kind(code: str) -> str:
     """What a message is about, in a few words to translate."""
     return KINDS.get(NotificationKind(code), OTHER_KIND) if code in set(NotificationKind) else OTHER_KIND
+
+
+def about(code: str) -> tuple[str, tuple[str, str]] | None:
+    """What a message that names nobody was about, and where it leads: words, and the link's words and path."""
+    return ABOUT.get(NotificationKind(code)) if code in set(NotificationKind) else None
+
+
+def asks(ask: Ask) -> tuple[str, str]:
+    """What a talk waits for the home to do, and the words of its button."""
+    return ASKS[ask]
+
+
+def owner(one: Owner, oneself: bool) -> str:
+    """Whose promise it is, to the pupil or to somebody at home."""
+    return N_("You") if oneself and one is Owner.PUPIL else OWNERS[one]
 
 
 def status(code: str) -> tuple[str, str]:

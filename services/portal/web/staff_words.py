@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.portal.domain.duties import Outcome, Span
-from shared.events.duties import DutyStatus
+from services.portal.domain.duties import TALKS, Outcome, Span, how_far, how_it_stands
+from services.portal.domain.talks import Talk
+from shared.events.duties import DutyKind, DutyStatus
 from shared.events.notify import DeliveryStatus, NotificationKind
+from shared.events.scheduling import TalkState
 from shared.languages import N_
 from shared.roster.access import Why
 from shared.web.charts import Kind
@@ -32,6 +34,62 @@ MEANINGS = {
     Outcome.UNREACHABLE: N_("no mail can reach anybody with the right, so the school has it on its call list"),
     Outcome.MISSED: N_("the day passed and nobody at home had been told"),
     Outcome.RETRACTED: N_("the school corrected itself, so nothing was owed after all"),
+}
+DUTIES = {
+    DutyKind.SAME_DAY_NOTICE: N_("Same-day notices"),
+    DutyKind.DEVELOPMENT_TALK: N_("Development talks"),
+    DutyKind.START_TALK: N_("Reception and start-up talks"),
+}
+# What differs where a talk is owed and not a notice.
+TALK_OUTCOMES = {
+    **OUTCOMES,
+    Outcome.OWED: N_("Talks owed"),
+    Outcome.SENT: N_("Invited"),
+    Outcome.MET: N_("Held"),
+    Outcome.WAITING: N_("Still to come"),
+    Outcome.MISSED: N_("Not held"),
+    Outcome.RETRACTED: N_("Not owed any more"),
+}
+TALK_MEANINGS = {
+    Outcome.OWED: N_("the pupil was to have a talk together with the home before that day was over"),
+    Outcome.SENT: N_("the home had a time for it"),
+    Outcome.MET: N_("the talk has taken place"),
+    Outcome.WAITING: N_("the term is not over and the talk has not taken place yet"),
+    Outcome.MISSED: N_("the term ended without it"),
+    Outcome.RETRACTED: N_("the pupil has left, or the talk was not to be held after all"),
+}
+TALK_MOMENTS = {
+    DutyStatus.OWED: N_("Owed: the school is to hold a talk"),
+    DutyStatus.SENT: N_("Invited: the talk has a time"),
+    DutyStatus.MET: N_("Held"),
+    DutyStatus.MISSED: N_("Not held"),
+    DutyStatus.RETRACTED: N_("Not owed any more"),
+}
+SOURCES = {
+    DutyKind.SAME_DAY_NOTICE: N_(
+        "Skollagen (2010:800) 7 kap. 17 §: the guardian is told the same day that a pupil is missing without a known "
+        "reason."
+    ),
+    DutyKind.DEVELOPMENT_TALK: N_(
+        "Skollagen (2010:800) 10 kap. 12 §, and its Norwegian sisters: a talk about the pupil’s development, with "
+        "pupil and guardian, every term."
+    ),
+    DutyKind.START_TALK: N_("A talk that the school has promised those who are new."),
+}
+NOTHING = {
+    DutyKind.SAME_DAY_NOTICE: N_(
+        "No home had to be told of an absence in this time. Choose another day, or a longer time."
+    ),
+    DutyKind.DEVELOPMENT_TALK: N_("No such talk is owed in this time. A talk is counted on the last day of its term."),
+    DutyKind.START_TALK: N_(
+        "No such talk is owed in this time. A talk is counted on the last day on which it is in time."
+    ),
+}
+TALK_STATES: dict[TalkState, tuple[Kind, str]] = {
+    TalkState.WANTED: ("wait", N_("No time yet")),
+    TalkState.PROPOSED: ("plain", N_("Proposed")),
+    TalkState.BOOKED: ("good", N_("Booked")),
+    TalkState.HELD: ("wait", N_("To be signed")),
 }
 KINDS: dict[Outcome, Kind] = {
     Outcome.MET: "good",
@@ -106,10 +164,22 @@ VERDICTS = {
     "has no tie to the pupil any more": N_("Has no tie to the pupil any more"),
     "has no usable e-mail address any more": N_("Has no usable e-mail address any more"),
 }
+
+
+def state_of(talk: Talk) -> tuple[Kind, str]:
+    """How a talk stands, to staff: the badge's kind and its words to translate."""
+    return TALK_STATES.get(talk.state, ("quiet", N_("A talk")))
+
+
 WORDS: dict[str, Any] = {
     "outcomes": OUTCOMES,
     "meanings": MEANINGS,
+    "talk_outcomes": TALK_OUTCOMES,
+    "state_of": state_of,
     "kinds": KINDS,
+    "duty_kinds": DUTIES,
+    "sources": SOURCES,
+    "nothing": NOTHING,
     "spans": SPANS,
     "moments": MOMENTS,
     "steps_kind": STEPS,
@@ -118,3 +188,18 @@ WORDS: dict[str, Any] = {
     "reasons": REASONS,
     "verdicts": VERDICTS,
 }
+
+
+def words_of(kind: DutyKind) -> dict[str, Any]:
+    """What the pages about duties of this kind say: the words of its columns in their order, and what they mean."""
+    owed_talks = kind in TALKS
+    outcomes, meanings = (TALK_OUTCOMES, TALK_MEANINGS) if owed_talks else (OUTCOMES, MEANINGS)
+    columns = (*how_far(kind), *how_it_stands(kind)) if owed_talks else tuple(OUTCOMES)
+    return {
+        **WORDS,
+        "kind": kind,
+        "is_talk": owed_talks,
+        "outcomes": {one: outcomes[one] for one in columns},
+        "meanings": {one: meanings[one] for one in columns},
+        "moments": {**MOMENTS, **TALK_MOMENTS} if owed_talks else MOMENTS,
+    }

@@ -11,8 +11,8 @@ from services.portal import outgoing
 from services.portal.domain.quiet import Read, Wishes, as_typed, read
 from services.portal.store.wishes import keep_wishes, wishes_of
 from services.portal.tables import roster
-from services.portal.web.shown import Face, Me, tell
 from shared.languages import LANGUAGES
+from shared.web.face import Face, Me, tell
 from shared.web.language import set_language
 from shared.web.pages import language_of
 from shared.web.viewing import View, viewing

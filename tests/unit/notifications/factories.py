@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from services.notifications.domain.deliveries import Budget
 from services.notifications.domain.models import Delivery, NotificationStatus, Request
 from services.notifications.domain.planning import Candidate, Situation, delivery_id
-from shared.events.notify import NotificationKind
+from shared.events.notify import Appointment, NotificationKind
 from shared.roster.access import Why
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -55,3 +55,10 @@ def situation(
 ) -> Situation:
     plain = Situation(asked, list(people), deliveries, NOW + timedelta(hours=12), noticed=frozenset(noticed))
     return replace(plain, **changes)
+
+
+def appointment(**changes: Any) -> Appointment:
+    """Tuesday 24 November 2026, 17:00 to 17:20 in Stockholm, unless it is said otherwise."""
+    starts_at = changes.get("starts_at", datetime(2026, 11, 24, 16, 0, tzinfo=UTC))
+    plain: dict[str, Any] = {"uid_of": uuid4(), "starts_at": starts_at, "ends_at": starts_at + timedelta(minutes=20)}
+    return Appointment(**{**plain, **changes})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from services.notifications.domain.addresses import message_id
 from services.notifications.domain.models import TO_THE_HOME
-from services.notifications.messages import Composer, Letter
+from services.notifications.messages import Addressed, Composer, Letter
 from services.notifications.mime import one_line, shortened
 from services.notifications.settings import NotificationsSettings
 from shared.events.notify import NotificationKind
@@ -25,7 +25,7 @@ from tests.unit.notifications.factories import NOW
 COMPOSER = Composer(NotificationsSettings(), b"key", "https://portal.example/")
 NOTIFICATION, DELIVERY = uuid4(), uuid4()
 LETTERS = list(product(NotificationKind, LANGUAGES, (False, True)))
-ABOUT_A_PUPIL = [kind for kind in NotificationKind if kind is not NotificationKind.LESSONS_UNREPORTED]
+TO_PEOPLE = [kind for kind in NotificationKind if kind is not NotificationKind.LESSONS_UNREPORTED]
 LINK = f"https://portal.example/n/{NOTIFICATION}"
 
 
@@ -39,8 +39,12 @@ def letter(
     return Letter(kind, LANGUAGES[tag], "" if neutral else school, neutral, date(2026, 11, 23), count)
 
 
-def raw(of: Letter, delivery: UUID = DELIVERY) -> bytes:
-    return COMPOSER.message(of, NOTIFICATION, delivery, "anna@home.example", NOW)
+def addressed(delivery: UUID = DELIVERY, path: str | None = None) -> Addressed:
+    return Addressed(NOTIFICATION, delivery, "anna@home.example", NOW, NOW, path)
+
+
+def raw(of: Letter, delivery: UUID = DELIVERY, path: str | None = None) -> bytes:
+    return COMPOSER.message(of, addressed(delivery, path))
 
 
 def parsed(of: Letter) -> EmailMessage:
@@ -81,7 +85,7 @@ def test_every_letter_is_well_formed_mail_with_its_link_in_both_parts(
     assert mail["Date"].datetime == NOW
 
 
-@pytest.mark.parametrize(("kind", "tag"), list(product(ABOUT_A_PUPIL, LANGUAGES)))
+@pytest.mark.parametrize(("kind", "tag"), list(product(TO_PEOPLE, LANGUAGES)))
 def test_a_neutral_letter_names_no_school_and_no_place_and_gives_no_matter(kind: NotificationKind, tag: str) -> None:
     mail = parsed(letter(kind, tag, neutral=True))
     everything = f"{mail['From']} {mail['Subject']} {body(mail, 'plain')} {body(mail, 'html')}".lower()
@@ -158,7 +162,7 @@ def test_a_name_cannot_break_out_of_its_header(name: str) -> None:
 @given(st.text(max_size=300))
 def test_any_name_comes_out_of_the_headers_as_it_went_in(name: str) -> None:
     composer = Composer(NotificationsSettings(), b"key", "https://portal.example/")
-    data = composer.message(letter(school=name), NOTIFICATION, DELIVERY, "anna@home.example", NOW)
+    data = composer.message(letter(school=name), addressed())
     mail = message_from_bytes(data, policy=policy.default)
     assert isinstance(mail, EmailMessage)
     assert not mail.defects

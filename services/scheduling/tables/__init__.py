@@ -1,0 +1,80 @@
+"""The tables of the scheduling service's own database, a file for each part of the work."""
+
+from __future__ import annotations
+
+from services.scheduling.tables.base import kit, metadata, roster
+from services.scheduling.tables.gatherings import Gathering, Meeting, MeetingClass, Offer, OfferAsked, Registration
+from services.scheduling.tables.rounds import (
+    Host,
+    Interpreter,
+    InterpreterBlock,
+    Presence,
+    Room,
+    Round,
+    RoundClass,
+    RoundDay,
+    SchoolBreak,
+    Slot,
+    Term,
+)
+from services.scheduling.tables.talks import (
+    AbsenceSum,
+    Adaptation,
+    CheckIn,
+    Commitment,
+    Coverage,
+    Preparation,
+    Record,
+    Signature,
+    Talk,
+)
+from services.scheduling.tables.times import (
+    Booking,
+    Hold,
+    Need,
+    Occupancy,
+    Proposal,
+    ProposalTalk,
+    Waiting,
+    Wish,
+)
+
+__all__ = [
+    "AbsenceSum",
+    "Adaptation",
+    "Booking",
+    "CheckIn",
+    "Commitment",
+    "Coverage",
+    "Gathering",
+    "Hold",
+    "Host",
+    "Interpreter",
+    "InterpreterBlock",
+    "Meeting",
+    "MeetingClass",
+    "Need",
+    "Occupancy",
+    "Offer",
+    "OfferAsked",
+    "Preparation",
+    "Presence",
+    "Proposal",
+    "ProposalTalk",
+    "Record",
+    "Registration",
+    "Room",
+    "Round",
+    "RoundClass",
+    "RoundDay",
+    "SchoolBreak",
+    "Signature",
+    "Slot",
+    "Talk",
+    "Term",
+    "Waiting",
+    "Wish",
+    "kit",
+    "metadata",
+    "roster",
+]

@@ -1,0 +1,1 @@
+"""What people do here: rounds, wishes, bookings, talks, meetings and offers."""

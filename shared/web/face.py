@@ -1,0 +1,58 @@
+"""How a service's pages are shown to a person who is logged in, and how what they decided is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+
+from shared.db.reach import MACHINE, reach_as
+from shared.events.envelope import Outgoing
+from shared.kit import Kit
+from shared.messaging.outbox import say
+from shared.roster.standing import Standing
+from shared.web.pages import NavLink, Pages
+from shared.web.session import STEP_UP, Session, a_session, needs_acr
+from shared.web.viewing import View
+
+Me = Annotated[Session, Depends(a_session)]
+StronglyMe = Annotated[Session, Depends(needs_acr(STEP_UP))]
+Links = Callable[[Standing], Sequence[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Face:
+    """How one service's pages are shown. `links` says where somebody may want to go: (address, English words)."""
+
+    kit: Kit
+    pages: Pages
+    links: Links
+    common: dict[str, Any] = field(default_factory=dict)
+    is_here: Callable[[str, str], bool] = lambda href, path: path == href or path.startswith(f"{href}/")
+
+    def show(self, request: Request, view: View, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+        """The page for this reader: their name, their links, the time and the zone of their school."""
+        contact = view.standing.contact
+        request.state.viewer_name = contact.full_name if contact else None
+        request.state.nav = self._nav(request, view.standing)
+        common = {"now": view.now, "zone": view.standing.zone, **self.common}
+        return self.pages.html(request, template, status, **common, **context)
+
+    def _nav(self, request: Request, standing: Standing) -> Sequence[NavLink]:
+        here = request.scope["path"]
+        return [
+            NavLink(href, self.pages.gettext(request, text), self.is_here(href, here))
+            for href, text in self.links(standing)
+        ]
+
+
+async def tell(kit: Kit, view: View, said: Sequence[Outgoing]) -> None:
+    """Say what this person decided, in their own transaction and as its last act.
+
+    The outbox is not for people, so from here on the transaction is the machine's; whoever calls has finished.
+    """
+    await reach_as(view.db, MACHINE)
+    await say(view.db, kit.tables, said, view.now)
