@@ -42,19 +42,32 @@ class Stack:
     def fresh_database(self, metadata: MetaData) -> str:
         """A new database with these tables behind their walls, ready for a service; returns its login's URL."""
         name = f"t{uuid4().hex}"
-        self.postgres.create_database(name)
+        self.postgres.create_database(name, like=_template(self.postgres, metadata))
         self.postgres.admit(LOGIN, name)
-        engine = create_engine(self.postgres.url(name, "postgresql+psycopg"))
-        with engine.begin() as connection:
-            metadata.create_all(connection)
-            put_up(connection, metadata)
-        engine.dispose()
         return self.postgres.login_url(LOGIN, name, "postgresql+psycopg")
 
     def owner_url(self, url: str) -> str:
         """The same database for who owns its tables and sees over the walls."""
         there = make_url(url)
         return self.postgres.url(str(there.database), there.drivername)
+
+
+TEMPLATES: dict[tuple[str, MetaData], str] = {}
+
+
+def _template(postgres: Postgres, metadata: MetaData) -> str:
+    """A database of this server with these tables behind their walls, to be copied: half the time of making another."""
+    place = postgres.url("postgres"), metadata
+    if place not in TEMPLATES:
+        name = f"template{uuid4().hex}"
+        postgres.create_database(name)
+        engine = create_engine(postgres.url(name, "postgresql+psycopg"))
+        with engine.begin() as connection:
+            metadata.create_all(connection)
+            put_up(connection, metadata)
+        engine.dispose()
+        TEMPLATES[place] = name
+    return TEMPLATES[place]
 
 
 async def kit_on(

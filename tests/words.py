@@ -1,9 +1,10 @@
 """Keep the catalogues of the pages' words as the code uses them: new texts are added, texts nobody uses go.
 
-Usage: python -m tests.words [--missing] [--fill FILE.json]
+Usage: python -m tests.words [--missing] [--fill FILE.json] [--only SERVICE]
 
 `--missing` prints what is not translated yet, as JSON: {tag: {text: ""}}, with ["", ""] for a text with a plural.
-`--fill` writes translations of the same shape into every catalogue that has the text.
+`--fill` writes translations of the same shape into every catalogue that has the text. `--only` leaves the catalogues of
+other services alone: the same English may be two texts in another language.
 """
 
 from __future__ import annotations
@@ -104,10 +105,11 @@ def main() -> None:
     reader = ArgumentParser(description="Keep the catalogues of the pages' words.")
     reader.add_argument("--missing", action="store_true", help="print what is not translated yet")
     reader.add_argument("--fill", type=Path, help="a JSON file of translations")
+    reader.add_argument("--only", help="the service whose catalogues are renewed")
     asked = reader.parse_args()
     filling = json.loads(asked.fill.read_text("utf-8")) if asked.fill else {}
     missing: dict[str, dict[str, str | list[str]]] = {}
-    for home in homes():
+    for home in (home for home in homes() if asked.only in (None, home.name)):
         for tag in LANGUAGES:
             words = renewed(home, tag, filling.get(tag, {}))
             write(home, tag, words)

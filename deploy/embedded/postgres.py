@@ -65,11 +65,11 @@ class Postgres:
         """Connection URL of a login that was admitted: it owns nothing and stands behind the walls."""
         return self._url(login, self._password_of(login), database, driver)
 
-    def create_database(self, name: str) -> None:
-        """Create the database when it is not there yet."""
+    def create_database(self, name: str, like: str = "template1") -> None:
+        """Create the database when it is not there yet, as a copy of another (nobody may be connected to that)."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             if not connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
-                connection.execute(_sql("create database {}", name))
+                connection.execute(_sql("create database {} template {}", name, like))
 
     def admit(self, login: str, database: str) -> None:
         """Let this login, and no other, connect to the database; the login is made when it is not there yet."""

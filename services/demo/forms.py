@@ -1,4 +1,4 @@
-"""The forms of a page as a browser knows them: where they lead, what stands in them, what can be chosen, their buttons."""
+"""The forms of a page as a browser knows them: where they lead, what stands in them, their choices and buttons."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from services.demo.catcher import Mail
 from services.demo.day import Plan
 from services.demo.people import Adult, Municipality
 from services.demo.script import Owed
+from services.demo.talks.account import TalkAccount, TalkFigures, link_of
 from services.demo.timetable import school_day_before
 from shared.ids import derived_id
 
@@ -39,7 +40,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Figures:
-    """The day in figures. A fault is a lost, doubled or misdirected message; `ok` means there was none."""
+    """The day in figures. A fault is a lost, doubled or misdirected message; `ok` means there was none.
+
+    `mails` are those about absence and to schools; those of the round of talks are in `talks`, while `duplicates` and
+    `misdirected` count all.
+    """
 
     pupils: int
     lessons: int
@@ -54,16 +59,19 @@ class Figures:
     misdirected: int
     repeats: int
     held: int
+    talks: TalkFigures = field(default_factory=TalkFigures)
 
     @property
     def ok(self) -> bool:
         """True when every duty was met, once, and nobody was told who must not be."""
         met = self.notices_delivered + self.unreachable == self.notices_owed
-        return met and not (self.lost or self.duplicates or self.misdirected)
+        return met and self.talks.ok and not (self.lost or self.duplicates or self.misdirected)
 
     def as_json(self, seconds: float) -> dict[str, Any]:
         """As the command prints it."""
-        return {**asdict(self), "seconds": round(seconds, 1)}
+        flat = asdict(self)
+        talks = flat.pop("talks")
+        return {**flat, **talks, "seconds": round(seconds, 1)}
 
 
 @dataclass(frozen=True)
@@ -85,10 +93,18 @@ def notification_id(pupil_id: UUID, day: date, round_: int, kind: str) -> UUID:
 class Ledger:
     """One day's account."""
 
-    def __init__(self, whole: Municipality, plan: Plan, evidence: Evidence) -> None:
+    def __init__(
+        self,
+        whole: Municipality,
+        plan: Plan,
+        evidence: Evidence,
+        talks: Callable[[Sequence[Mail]], TalkAccount | None] | None = None,
+    ) -> None:
         self.whole = whole
         self.plan = plan
         self.evidence = evidence
+        self.mails = [mail for mail in evidence.mails if link_of(mail) is None]
+        self.talks = talks([mail for mail in evidence.mails if link_of(mail)]) if talks else None
         self.owner = {email: adult for adult in whole.adults.values() for email in adult.emails}
         self.school_addresses = {school.email: school.id for school in whole.schools}
 
@@ -102,13 +118,14 @@ class Ledger:
             notices_owed=len(owed),
             notices_delivered=sum(any(self.has(adult, duty) for adult in self.to_tell(duty)) for duty in owed),
             unreachable=len(self._unreachable()),
-            mails=len(self.evidence.mails),
+            mails=len(self.mails),
             retractions=sum(about.kind == RETRACTION for _, about in self.told),
             lost=len(self.lost()) + len(self.wrong_calls()) + len(self.plan.alerted - self.alerted),
             duplicates=len(self.duplicates()),
             misdirected=len(self.misdirected()),
             repeats=self.evidence.repeats,
             held=self.plan.held,
+            talks=self.talks.figures() if self.talks else TalkFigures(),
         )
 
     def to_tell(self, duty: Owed) -> list[Adult]:
@@ -134,7 +151,7 @@ class Ledger:
     @cached_property
     def linked(self) -> list[tuple[Mail, UUID | None]]:
         """Every mail with the id its link names."""
-        return [(mail, _linked_id(mail)) for mail in self.evidence.mails]
+        return [(mail, _linked_id(mail)) for mail in self.mails]
 
     @cached_property
     def mails_by_message(self) -> Mapping[tuple[UUID, UUID], list[Mail]]:
@@ -165,6 +182,7 @@ class Ledger:
             *[f"never alerted: school {school}" for school in self.plan.alerted - self.alerted],
             *[f"duplicate: {self._described(mail)}" for mail in self.duplicates()],
             *[f"misdirected: {self._described(mail)}" for mail in self.misdirected()],
+            *(self.talks.faults() if self.talks else []),
         ]
 
     def lost(self) -> list[Owed]:
@@ -179,17 +197,20 @@ class Ledger:
 
     def duplicates(self) -> list[Mail]:
         """Every mail after the first about the same thing to the same person."""
-        return [mail for mails in self.mails_by_message.values() for mail in mails[1:]]
+        again = [mail for mails in self.mails_by_message.values() for mail in mails[1:]]
+        return again + (self.talks.duplicates() if self.talks else [])
 
     def misdirected(self) -> list[Mail]:
         """Every mail to somebody without the right to it, or about something that was not owed."""
-        return [
+        wrong = [
             mail for mail, about in self.linked if not self._rightful(mail, self.known.get(about) if about else None)
         ]
+        return wrong + (self.talks.misdirected() if self.talks else [])
 
     def _described(self, mail: Mail) -> str:
         about = _linked_id(mail)
-        return f"{mail.recipient} at {mail.at:%H:%M} UTC about {self.known.get(about) if about else None}"
+        what = link_of(mail) or (self.known.get(about) if about else None)
+        return f"{mail.recipient} at {mail.at:%H:%M} UTC about {what}"
 
     def _unreachable(self) -> list[Owed]:
         return [duty for duty in self.plan.owed if not self.to_tell(duty)]

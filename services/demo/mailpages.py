@@ -98,6 +98,7 @@ def owners(whole: Municipality) -> dict[str, Owner]:
         for tie in pupil.ties:
             children.setdefault(tie.adult_id, []).append(_child(pupil))
     found = {school.email: Owner(school.name) for school in whole.schools}
+    found |= {one.email: Owner(f"{one.given} {one.family}") for one in whole.employees}
     for adult_id, of in children.items():
         adult = whole.adults[adult_id]
         found |= dict.fromkeys(adult.emails, Owner(f"{adult.given} {adult.family}", tuple(of)))

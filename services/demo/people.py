@@ -106,6 +106,11 @@ class Employee:
         """The name by which they log in at the municipality (eduPersonPrincipalName)."""
         return f"{self.id.hex[:8]}@brohamn.example"
 
+    @property
+    def email(self) -> str:
+        """Their address at work."""
+        return f"{self.id.hex[:8]}@skolan.example"
+
 
 @dataclass(frozen=True)
 class Adult:

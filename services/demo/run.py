@@ -12,11 +12,16 @@ from time import monotonic
 from deploy.embedded.process import StartFailed, require_free
 from deploy.embedded.stack import Stack, free_ports, ports_from
 from services.demo.actions import Action, Report
+from services.demo.catcher import Mail
 from services.demo.day import play
 from services.demo.diary import Diary, open_diary
 from services.demo.evidence import served, to_call
 from services.demo.ledger import Evidence, Figures, Ledger
 from services.demo.records import STOCKHOLM
+from services.demo.talks.account import TalkAccount
+from services.demo.talks.crowd import Crowd
+from services.demo.talks.plan import plan_round
+from services.demo.talks.play import Play
 from services.demo.timetable import local
 from services.demo.world import World, WorldPorts, prepare_world
 from shared.clock import PacedClock
@@ -64,6 +69,7 @@ class Demo:
     done: Callable[[Figures, float], None]
     began: float = field(default_factory=monotonic)
     reported: int = 0
+    talks: Play | None = None
     diary: Diary = field(init=False)
     world: World = field(init=False)
     stack: Stack = field(init=False)
@@ -95,8 +101,21 @@ class Demo:
         stage, plan = prepare_world(self.diary, day)
         clock = PacedClock(plan.opens, datetime.now(UTC) + WARM_UP, wishes.speed)
         self.world = World(stage, plan, clock, ports, self.diary, wishes.data)
+        self.talks = self._round()
         self.diary.begin(day)
         self.diary.write(wishes.data)
+
+    def _round(self) -> Play | None:
+        """The day's round of talks; each day that is played has other classes. None when there are none left."""
+        plan = plan_round(self.world.stage.whole, self.world.plan, len(self.diary.played))
+        if plan is None:
+            return None
+        portal, pages = (f"http://127.0.0.1:{self.stack.ports[name]}" for name in ("portal", "scheduling"))
+        return Play(plan, Crowd(self.world.clock, portal, pages), self._news)
+
+    def _news(self, line: str) -> None:
+        """Something has happened that whoever watches may want to look at."""
+        self.say(f"{self._clock()}  {line}")
 
     async def _live(self) -> Figures:
         portal = f"http://127.0.0.1:{self.stack.ports['portal']}"
@@ -114,7 +133,8 @@ class Demo:
 
     def _beside(self) -> list[Coroutine[None, None, None]]:
         """What goes on beside the day."""
-        return [self.stack.keep(), self._kill(), self._tell_hours(), self._keep_diary()]
+        talks = [self.talks.run()] if self.talks else []
+        return [self.stack.keep(), self._kill(), self._tell_hours(), self._keep_diary(), *talks]
 
     async def _day(self) -> Figures:
         world = self.world
@@ -152,7 +172,14 @@ class Demo:
         since = world.clock.starts_at - timedelta(hours=6)
         mails = list(world.mailboxes.newest())
         evidence = Evidence(mails, served(url, played, since), to_call(url, since), world.mailboxes.repeats)
-        return Ledger(world.stage.whole, world.plan, evidence)
+        return Ledger(world.stage.whole, world.plan, evidence, self._talks)
+
+    def _talks(self, mails: Sequence[Mail]) -> TalkAccount | None:
+        """The account of the round with these mails."""
+        if self.talks is None:
+            return None
+        play, whole = self.talks, self.world.stage.whole
+        return TalkAccount(whole, play.plan, play.facts, play.crowd.failed, mails, alone=self.wishes.once)
 
     async def _kill(self) -> None:
         """Kill services in the middle of the morning, one after another, as a power cut would."""

@@ -112,7 +112,7 @@ def _employee(employee: Employee) -> Body:
         "eduPersonPrincipalNames": [employee.account],
         "securityMarking": "Ingen",
         "personStatus": "Aktiv",
-        "emails": [{"value": f"{employee.id.hex[:8]}@skolan.example", "type": "Skola personal"}],
+        "emails": [{"value": employee.email, "type": "Skola personal"}],
     }
 
 

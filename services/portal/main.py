@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from services.portal.audit import Sealer
 from services.portal.consumers import readers
-from services.portal.jobs import begin_nights, due_handlers
+from services.portal.jobs import NIGHTS, due_handlers
 from services.portal.settings import PortalSettings
 from services.portal.tables import kit as tables
 from services.portal.web.front import add_front
@@ -26,7 +26,7 @@ def create_app() -> FastAPI:
 def app_on(kit: Kit, settings: PortalSettings) -> FastAPI:
     """The service in this engine room."""
     app = Service(
-        kit, readers(settings.zone), due_handlers(), tasks=[Sealer(kit).run, partial(begin_nights, kit)]
+        kit, readers(settings.zone), due_handlers(), tasks=[Sealer(kit).run, partial(NIGHTS.begin, kit)]
     ).app()
     add_front(app, kit, settings)
     return app

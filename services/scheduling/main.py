@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from services.scheduling.consumers import readers
 from services.scheduling.jobs import due_handlers
-from services.scheduling.jobs.coverage import begin_nights
+from services.scheduling.jobs.coverage import NIGHTS
 from services.scheduling.settings import SchedulingSettings
 from services.scheduling.tables import kit as tables
 from services.scheduling.web.front import add_front
@@ -25,7 +25,7 @@ def create_app() -> FastAPI:
 
 def app_on(kit: Kit, settings: SchedulingSettings) -> FastAPI:
     """The service in this engine room."""
-    app = Service(kit, readers(), due_handlers(kit, settings), tasks=[partial(begin_nights, kit)]).app()
+    app = Service(kit, readers(), due_handlers(kit, settings), tasks=[partial(NIGHTS.begin, kit)]).app()
     if kit.settings.session_key:  # without a key for sessions there are no pages, as in tests of the readers alone
         add_front(app, kit, settings)
     return app

@@ -143,14 +143,21 @@ async def move(
 async def sign(
     session: AsyncSession, facts: TalkFacts, parties: Parties, person_id: UUID, seen: int, now: datetime
 ) -> list[Outgoing] | None:
-    """Sign the plan in version `seen`; when nobody is missing, it is signed. None: there is another version."""
+    """Sign the plan in version `seen`; when nobody is missing, it is signed. Each signature is stated: who has signed
+    is asked no more. None: there is another version.
+    """
     if facts.record is None or facts.record.version != seen:
         return None
+    already = any(one.person_id == person_id and one.version == seen for one in facts.signatures)
+    if already:
+        return []
     await talks.add_signature(session, facts.talk.talk_id, person_id, seen, now)
     signatures = [*facts.signatures, Signed(person_id, seen, now)]
-    if missing(parties, signatures, seen) or facts.talk.state == TalkState.SIGNED:
+    if facts.talk.state == TalkState.SIGNED:
         return []
-    return [_stated(facts, await talks.restate(session, facts.talk, now, state=TalkState.SIGNED))]
+    state = TalkState.HELD if missing(parties, signatures, seen) else TalkState.SIGNED
+    by = [one.person_id for one in signatures if one.version == seen]
+    return [_stated(facts, await talks.restate(session, facts.talk, now, state=state), by)]
 
 
 async def plan_changed(session: AsyncSession, facts: TalkFacts, now: datetime, zone: str) -> list[Outgoing]:
@@ -184,10 +191,10 @@ async def _ask_later(
     await plan(session, tables, CHECK, [(one.commitment_id, when, None) for one, when in times if when])
 
 
-def _stated(facts: TalkFacts, talk: Talk) -> Outgoing:
+def _stated(facts: TalkFacts, talk: Talk, signed_by: Iterable[UUID] = ()) -> Outgoing:
     if facts.round is None:
         raise Permanent("A talk was changed in a transaction that does not reach its round.")
-    return talk_stated(talk, facts.round, facts.place)
+    return talk_stated(talk, facts.round, facts.place, signed_by)
 
 
 def _to_read(talk: Talk, version: int, now: datetime, zone: str) -> Outgoing:

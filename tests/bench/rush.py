@@ -52,7 +52,7 @@ from tests.bench.common import run
 from tests.bench.pages import KEY, batches, option, serving, up
 from tests.stack import kit_off_kafka
 
-APP = "tests.bench.rush_app:create_app"
+APP = "services.scheduling.main:create_app"
 CONNECTIONS = 64  # of the guardians' side; each sends the next guardian's request when the last is answered
 SLOTS = 20
 SCHOOL_OF_MENTORS = 30

@@ -6,19 +6,16 @@ the law's words, not from our code, whose of them a person may read; whatever el
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 from pydantic import SecretStr
-from sqlalchemy import MetaData, text
+from sqlalchemy import select
 
 from deploy.embedded.postgres import Postgres
 from services.portal import tables
@@ -32,9 +29,14 @@ from services.registry.importer import Importer, rows_of
 from services.registry.main import app_on as registry_on
 from services.registry.settings import RegistrySettings, Source
 from services.registry.store import quarantine
+from services.scheduling import tables as scheduling_tables
+from services.scheduling.consumers import readers
+from services.scheduling.main import app_on as scheduling_on
+from services.scheduling.settings import SchedulingSettings
 from shared.clock import ManualClock
+from shared.events.catalogue import CATALOGUE
 from shared.events.duties import DutyStatus
-from shared.events.envelope import Event
+from shared.events.envelope import Event, Received
 from shared.events.people import ConsentBasis, ConsentStated
 from shared.events.roster import (
     Assignment,
@@ -50,8 +52,11 @@ from shared.events.roster import (
 )
 from shared.ids import derived_id
 from shared.kit import Kit
+from shared.messaging.reader import Batch
 from shared.roster.access import consent_id
-from shared.web.session import STEP_UP, Session, Sessions
+from shared.web.session import Session
+from tests.connected.attack_gatherings import settle
+from tests.connected.attack_town import Settling, Town
 from tests.portal_stage import (
     ELSEWHERE,
     HERE,
@@ -77,16 +82,15 @@ SOURCES = (
     Source(name="fjarrby", municipality="Fjärrby", push_token=SecretStr("there"), base_url="http://127.0.0.1:1"),
 )
 PLACES = ("tenant", "other_tenant", "school_1", "school_2", "other_school", "office", "other_office", "other_class")
-NOT_OURS = "a key that somebody else made up, long enough"
 
 
 @dataclass
 class World:
-    """Both municipalities, both apps with pages, and everybody in them."""
+    """Both municipalities, the three apps with pages, and everybody in them."""
 
     here: Stage
-    portal: FastAPI
-    registry: FastAPI
+    apps: dict[str, FastAPI]  # portal, registry, scheduling
+    kits: dict[str, Kit]
     importer: Importer
     who: dict[str, UUID]
     may_know: dict[UUID, set[UUID]] = field(default_factory=dict)  # of each viewer: whose names
@@ -98,6 +102,22 @@ class World:
     feeds: dict[UUID, str] = field(default_factory=dict)
     drafts: dict[UUID, str] = field(default_factory=dict)
     entries: dict[UUID, UUID] = field(default_factory=dict)  # quarantine, by municipality
+    town: Town = field(default_factory=Town)  # what the scheduling service keeps
+
+    @property
+    def portal(self) -> FastAPI:
+        """The portal."""
+        return self.apps["portal"]
+
+    @property
+    def registry(self) -> FastAPI:
+        """The registry service."""
+        return self.apps["registry"]
+
+    async def close(self) -> None:
+        """Let go of the databases."""
+        for kit in self.kits.values():
+            await kit.close()
 
     def tenant_of(self, person_id: UUID) -> UUID:
         return ELSEWHERE if self.name_of(person_id).startswith("other") else HERE
@@ -108,10 +128,12 @@ class World:
     def is_officer(self, viewer: UUID, tenant: UUID) -> bool:
         return self.name_of(viewer) in ("officer", "other_officer") and self.tenant_of(viewer) == tenant
 
-    def secrets(self) -> Iterator[tuple[str, set[UUID]]]:
-        """Every planted string, and who may read it."""
+    def secrets(self, service: str = "portal") -> Iterator[tuple[str, set[UUID]]]:
+        """Every planted string, and who may read it in this service."""
+        more = self.town.knows if service == "scheduling" else {}
+        yield from ((one, set(knowing)) for one, knowing in self.town.planted.items())
         for person_id in self.who.values():
-            knowing = {viewer for viewer, known in self.may_know.items() if person_id in known}
+            knowing = {one for one, known in self.may_know.items() if person_id in known | more.get(one, set())}
             for planted in marks(person_id):
                 yield planted, knowing
             yield str(person_id), knowing
@@ -139,113 +161,6 @@ def marks(person_id: UUID) -> tuple[str, ...]:
     return f"Förnamn{tag}", f"Efternamn{tag}", f"{tag}@planterad.example", f"+4670{int(tag, 16) % 10**9:09d}"
 
 
-@dataclass(frozen=True)
-class Cookie:
-    """What a browser carries: a sealed session, and the token its forms have."""
-
-    header: str
-    csrf: str
-    person_id: UUID | None
-
-
-class Browser:
-    """Sends requests to one app as whoever's cookie it is given. Redirects are not followed."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.sessions = Sessions(world.here.kit.settings)
-        self.forged = Sessions(world.here.kit.settings.model_copy(update={"session_key": SecretStr(NOT_OURS)}))
-        self.clients = {
-            name: httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
-            for name, app in (("portal", world.portal), ("registry", world.registry))
-        }
-        self.cookies: dict[tuple[UUID, str], Cookie] = {}
-
-    async def cookie(self, person_id: UUID, kind: str = "good") -> Cookie:
-        """A cookie of this person: good, expired, ended, never begun, or signed with another key."""
-        if (person_id, kind) not in self.cookies:
-            self.cookies[person_id, kind] = await self._made(person_id, kind)
-        return self.cookies[person_id, kind]
-
-    async def _made(self, person_id: UUID, kind: str) -> Cookie:
-        sessions = self.forged if kind == "forged" else self.sessions
-        session = sessions.begin(person_id, self.world.tenant_of(person_id), "test", "strong", level=STEP_UP)
-        if kind == "elsewhere":
-            session = replace(session, tenant_id=HERE if session.tenant_id == ELSEWHERE else ELSEWHERE)
-        if kind == "expired":
-            old = session.began_at - timedelta(hours=2)
-            session = replace(session, began_at=old, seen_at=old)
-        if kind != "unknown":
-            await self._begin(session, ended=kind == "ended")
-        header = f"{sessions.cookie}={sessions.seal(session)}"
-        return Cookie(header, sessions.csrf(session), person_id)
-
-    async def _begin(self, session: Session, ended: bool) -> None:
-        async with self.world.here.kit.sessions.begin() as db:
-            await logins.begin(db, session, None)
-            if ended:
-                await logins.end(db, session.session_id, TEN)
-
-    async def send(
-        self,
-        service: str,
-        method: str,
-        path: str,
-        cookie: Cookie | None,
-        form: dict[str, str] | None = None,
-        **more: Any,
-    ) -> httpx.Response:
-        """One request; a form gets the token of the session's own."""
-        headers = {"accept": "text/html", "accept-language": "en", **more.pop("headers", {})}
-        if cookie:
-            headers["cookie"] = cookie.header
-        data = None if form is None else {**({"csrf": cookie.csrf} if cookie else {}), **form}
-        self.clients[service].cookies.clear()  # what an answer before has set is nobody's here
-        return await self.clients[service].request(method, path, headers=headers, data=data, **more)
-
-
-async def beginning(app: FastAPI, path: str, cookie: Cookie) -> tuple[int, str]:
-    """The status and the first words of an answer that never ends (server-sent events)."""
-    status, words, enough = 0, b"", asyncio.Event()
-    pieces = httpx.URL(path)
-    asked = {"type": "http", "method": "GET", "path": pieces.path, "query_string": pieces.query, "scheme": "http"}
-    asked |= {"headers": [(b"cookie", cookie.header.encode()), (b"host", b"portal")], "root_path": ""}
-    asked |= {"raw_path": pieces.raw_path, "server": ("portal", 80), "client": ("127.0.0.1", 1), "http_version": "1.1"}
-
-    async def receive() -> dict[str, Any]:
-        await enough.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Any) -> None:
-        nonlocal status, words
-        status = message.get("status", status)
-        words += message.get("body", b"")
-        if words or (message["type"] == "http.response.body" and not message.get("more_body")):
-            enough.set()
-
-    first = True
-
-    async def receiving() -> dict[str, Any]:
-        nonlocal first
-        if first:
-            first = False
-            return {"type": "http.request", "body": b"", "more_body": False}
-        return await receive()
-
-    async with asyncio.timeout(15):
-        await app(asked, receiving, send)
-    return status, words.decode()
-
-
-def routes_of(app: FastAPI) -> set[tuple[str, str]]:
-    """Every method and path that an app answers, from its own list; a mounted folder as `MOUNT`."""
-    found = set()
-    for route in iter_route_contexts(app.routes):
-        methods = route.methods or {"MOUNT"}
-        found |= {(method, str(route.path)) for method in methods if method != "HEAD" or "GET" not in methods}
-    return found
-
-
 async def a_world(postgres: Postgres, clock: ManualClock) -> World:
     """Everything there is, told to the portal and to the registry service."""
     kit = portal_kit(postgres, clock)
@@ -254,17 +169,48 @@ async def a_world(postgres: Postgres, clock: ManualClock) -> World:
     here = await stage(kit)
     who = {name: value for name, value in vars(here).items() if isinstance(value, UUID) and _is_person(name)}
     extra = ("other_guardian_2", "other_child_2", "other_mentor", "other_principal", "other_principal_2")
-    who |= {name: uuid4() for name in (*extra, "not_yet", "friend", "protected_guardian", "left")}
-    other_kit = kit_off_kafka(postgres, "registry", registry_tables.metadata, registry_tables.kit, clock)
-    other_kit.settings = kit.settings
-    importer = Importer(other_kit, frozenset(source.name for source in SOURCES))
-    apps = portal_on(kit, PortalSettings()), registry_on(other_kit, RegistrySettings(sources=SOURCES))
-    world = World(here, *apps, importer, who)
+    extra += ("not_yet", "friend", "protected_guardian", "left", "host", "gone_host")
+    who |= {name: uuid4() for name in extra}
+    kits = {
+        "portal": kit,
+        "registry": kit_off_kafka(postgres, "registry", registry_tables.metadata, registry_tables.kit, clock),
+        "scheduling": kit_off_kafka(postgres, "scheduling", scheduling_tables.metadata, scheduling_tables.kit, clock),
+    }
+    for one in kits.values():
+        one.settings = kit.settings
+    world = World(here, apps_on(kits), kits, Importer(kits["registry"], frozenset(one.name for one in SOURCES)), who)
     await _more(world)
     _rights(world)
+    await _heard(world)
+    await settle(Settling(kits["scheduling"], here, who, world.teaches, world.answers_for, world.town))
     await _kept(world)
     await _registered(world)
     return world
+
+
+def apps_on(kits: Mapping[str, Kit]) -> dict[str, FastAPI]:
+    """The services that have pages."""
+    return {
+        "portal": portal_on(kits["portal"], PortalSettings()),
+        "registry": registry_on(kits["registry"], RegistrySettings(sources=SOURCES)),
+        "scheduling": scheduling_on(kits["scheduling"], SchedulingSettings()),
+    }
+
+
+async def _heard(world: World) -> None:
+    """What the portal has heard of the roster the scheduling service hears too."""
+    async with world.kits["portal"].sessions() as db:
+        rows = (await db.execute(select(tables.roster.c.event_type, tables.roster.c.state))).all()
+    events = [CATALOGUE[row.event_type].model_validate(row.state) for row in rows]
+    kit = world.kits["scheduling"]
+    for reader in readers():
+        mine = [
+            Received(one, str(uuid4()).encode(), None, one.topic, 0, 0)
+            for one in events
+            if one.event_type in reader.wanted
+        ]
+        async with kit.sessions.begin() as db:
+            await reader.handle(db, Batch(mine, kit.clock.now()))
 
 
 def _is_person(name: str) -> bool:
@@ -277,13 +223,18 @@ async def _more(world: World) -> None:
     school, group = derived_id("school", s.other_school), derived_id("class", s.other_school)
     told_of: list[Event] = [
         SchoolStated(
-            school_id=school, version=1, tenant_id=ELSEWHERE, name="Andra fjärrskolan", parent_id=s.other_office
+            school_id=school,
+            version=1,
+            tenant_id=ELSEWHERE,
+            name="Andra fjärrskolan",
+            parent_id=s.other_office,
+            zone="Europe/Oslo",
         )
     ]
-    told_of += person(ELSEWHERE, who["other_child_2"], "Una Utom", school, born=date(2013, 2, 2))
+    told_of += person(ELSEWHERE, who["other_child_2"], "Una Utom", school, born=date(2010, 2, 2))
     for name in ("other_guardian_2", "other_mentor", "other_principal", "other_principal_2"):
         told_of += person(ELSEWHERE, who[name], "Nå Gon")
-    for name in ("not_yet", "friend", "left"):
+    for name in ("not_yet", "friend", "left", "host", "gone_host"):
         told_of += person(HERE, who[name], "Nå Gon")
     told_of += person(HERE, who["protected_guardian"], "Nå Gon", marking=Marking.PROTECTED)
     told_of.append(
@@ -310,17 +261,25 @@ async def _more(world: World) -> None:
             starts=date(2026, 9, 1),
         )
     )
-    told_of.append(_group(group, school, who["other_child_2"]))
+    told_of.append(_group(group, school, "8D", who["other_child_2"]))
+    told_of.append(_group(s.class_1, s.school_1, "6A", s.child_1, left=s.stranger_child, tenant=HERE))
+    told_of.append(_group(s.class_1b, s.school_1, "6B", s.stranger_child, tenant=HERE))
+    inside = (s.child_2, s.protected_child, s.adult_pupil, s.almost_adult)
+    told_of.append(_group(s.class_2, s.school_2, "9B", *inside, left=s.child_1, tenant=HERE))
     told_of += _posts(world, school)
     told_of += [_named(world, name) for name in who]
     await s.hear(*told_of)
     await s.hear(*_duties(world, school))
 
 
-def _group(group: UUID, school: UUID, pupil: UUID) -> GroupStated:
-    inside = (Membership(person_id=pupil, starts=date(2026, 8, 15)),)
+def _group(
+    group: UUID, school: UUID, name: str, *pupils: UUID, left: UUID | None = None, tenant: UUID = ELSEWHERE
+) -> GroupStated:
+    """A class; one of its pupils has left it in the autumn."""
+    inside = [Membership(person_id=one, starts=date(2026, 8, 15)) for one in pupils]
+    inside += [Membership(person_id=left, starts=date(2025, 8, 15), ends=date(2026, 10, 1))] if left else []
     return GroupStated(
-        group_id=group, version=1, tenant_id=ELSEWHERE, school_id=school, name="8D", kind="Klass", members=inside
+        group_id=group, version=2, tenant_id=tenant, school_id=school, name=name, kind="Klass", members=tuple(inside)
     )
 
 
@@ -328,21 +287,26 @@ def _posts(world: World, second: UUID) -> list[Event]:
     s, who = world.here, world.who
     parts = (Assignment(group_id=s.other_class, role="Mentor"),)
 
-    def post(name: str, school: UUID, role: str, given: tuple[Assignment, ...] = ()) -> StaffStated:
+    def post(
+        name: str, school: UUID, role: str, given: tuple[Assignment, ...] = (), ends: date | None = None
+    ) -> StaffStated:
         return StaffStated(
             post_id=uuid4(),
             version=1,
-            tenant_id=ELSEWHERE,
+            tenant_id=world.tenant_of(who[name]),
             school_id=school,
             person_id=who[name],
             role=role,
             assignments=given,
+            ends=ends,
         )
 
     return [
         post("other_mentor", s.other_school, "Lärare", parts),
         post("other_principal", s.other_school, "Rektor"),
         post("other_principal_2", second, "Rektor"),
+        post("host", s.school_1, "Lärare"),
+        post("gone_host", s.school_1, "Lärare", ends=TODAY),
     ]
 
 
@@ -498,25 +462,3 @@ async def _town(world: World, source: Source, school: UUID, office: UUID, names:
     await take(Resource.ACTIVITIES, rows.activity(id=str(subject), organisation=organisation))
     lesson = {"id": str(derived_id("lesson", school)), "activity": {"id": str(subject)}}
     await take(Resource.CALENDAR_EVENTS, rows.calendar_event(**lesson))
-
-
-DIGEST = "select coalesce(md5(string_agg(md5(t::text), '' order by t::text)), '') from \"{}\" t {}"
-NOT_COMPARED = {
-    "login": "where false",
-    "draft": "where path like '/draft-of-%'",
-}  # logging in; what an expired session kept
-
-
-async def digests(kit: Kit, metadata: MetaData) -> dict[str, str]:
-    """A digest of all rows of each table of a database."""
-    async with kit.sessions() as db:
-        return {
-            table.name: str(await db.scalar(text(DIGEST.format(table.name, NOT_COMPARED.get(table.name, "")))))
-            for table in metadata.sorted_tables
-        }
-
-
-async def everything_kept(world: World) -> dict[str, dict[str, str]]:
-    """Digests of both databases."""
-    registry = await digests(world.importer.kit, registry_tables.metadata)
-    return {"portal": await digests(world.here.kit, tables.metadata), "registry": registry}

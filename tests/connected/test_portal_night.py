@@ -9,9 +9,10 @@ from uuid import uuid4
 import pytest
 
 from deploy.embedded.postgres import Postgres
-from services.portal.jobs import begin_nights, due_handlers, next_midnight
+from services.portal.jobs import NIGHTS, due_handlers
 from services.portal.web.home import home_routes
 from shared.clock import ManualClock
+from shared.due.nights import next_midnight
 from shared.due.worker import DueWorker
 from shared.events.notify import NotificationKind, NotificationRequested
 from shared.events.roster import SchoolStated
@@ -32,7 +33,7 @@ async def home(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Stage]:
 
 async def night(home: Stage) -> list[NotificationRequested]:
     """Do what is due now; returns everything that was asked for so far."""
-    await begin_nights(home.kit)
+    await NIGHTS.begin(home.kit)
     await DueWorker(home.kit, due_handlers()).round()
     return await home.said(NotificationRequested)
 
@@ -67,7 +68,7 @@ async def test_after_standing_still_for_a_week_it_asks_who_came_of_age_meanwhile
 
 async def test_who_came_of_age_long_ago_is_not_asked(home: Stage) -> None:
     home.clock.instant = MIDNIGHT
-    await begin_nights(home.kit)
+    await NIGHTS.begin(home.kit)
     assert home.adult_pupil not in [one.pupil_id for one in await night(home)]
 
 

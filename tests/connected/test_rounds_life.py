@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from deploy.embedded.postgres import Postgres
 from services.scheduling.covering import talk_held
 from services.scheduling.domain.rounds import RoundState, Stretch
-from services.scheduling.jobs.coverage import begin_nights, coverage_handlers
+from services.scheduling.jobs.coverage import NIGHTS, coverage_handlers
 from services.scheduling.jobs.rounds import round_handlers
 from services.scheduling.opening import add_evening, close_round, open_round
 from services.scheduling.settings import SchedulingSettings
@@ -126,7 +126,7 @@ async def test_who_asked_for_a_talk_apart_gets_it_where_the_school_grants_it(sta
 async def test_who_joins_a_class_later_gets_a_talk_and_who_leaves_loses_it(stage: Stage) -> None:
     round_id = await opened(stage, "6A")
     await stage.give(round_id, "ebba", 1)
-    await begin_nights(stage.kit)
+    await NIGHTS.begin(stage.kit)
     await stage.fall_due(HANDLERS)
     await stage.hear(*stage.person_stated("nova", "north", born=BORN["6A"]))
     inside = ("noor", "pia", "filip", "gustav", "nova")
@@ -147,7 +147,7 @@ async def test_a_talk_without_a_time_is_with_those_who_answer_for_the_pupil_toda
     round_id = await opened(stage, "6A")
     ended = answers(stage.who["bo"], ends=date(2026, 11, 3))
     await stage.hear(ties(stage.tenant, stage.who["ebba"], answers(stage.who["anna"]), ended, version=2))
-    await begin_nights(stage.kit)
+    await NIGHTS.begin(stage.kit)
     await stage.fall_due(HANDLERS)
     assert len((await stage.talk(round_id, "ebba")).guardian_ids) == 2  # today he still does
     await stage.forward(2, HANDLERS)
@@ -218,7 +218,7 @@ async def test_a_start_up_round_is_a_duty_of_its_own(stage: Stage) -> None:
 
 
 async def test_a_pupil_who_moves_takes_the_duty_along_once(stage: Stage) -> None:
-    await begin_nights(stage.kit)
+    await NIGHTS.begin(stage.kit)
     await stage.fall_due(HANDLERS)
     mine = [one for one in await duties(stage, DutyStatus.OWED) if one.pupil_id == stage.who["ebba"]]
     assert [one.school_id for one in mine] == [stage.school["north"]]
@@ -233,7 +233,7 @@ async def test_a_pupil_who_moves_takes_the_duty_along_once(stage: Stage) -> None
 
 
 async def test_who_lacks_a_talk_is_told_to_mentor_and_principal_once_before_it_is_late(stage: Stage) -> None:
-    await begin_nights(stage.kit)
+    await NIGHTS.begin(stage.kit)
     await stage.fall_due(HANDLERS)
     round_id = await opened(stage, "6A", days=[(date(2026, 12, 8), "15:00", "18:00")])
     await stage.give(round_id, "ebba")
@@ -248,7 +248,7 @@ async def test_who_lacks_a_talk_is_told_to_mentor_and_principal_once_before_it_i
 
 async def test_a_whole_school_year_of_talks_passes_in_seconds(stage: Stage) -> None:
     stage.clock.instant = datetime(2026, 8, 10, 8, 0, tzinfo=UTC)
-    await begin_nights(stage.kit)
+    await NIGHTS.begin(stage.kit)
     await stage.forward(14, HANDLERS)
     pupils = [one for one, name in CLASS_OF.items() if name != "7X"]
     assert len([one for one in await duties(stage, DutyStatus.OWED) if one.pupil_id != stage.who["uno"]]) == len(pupils)
@@ -274,7 +274,7 @@ async def test_a_whole_school_year_of_talks_passes_in_seconds(stage: Stage) -> N
 
 
 async def test_a_norwegian_pupil_is_owed_until_the_norwegian_end_of_term(stage: Stage) -> None:
-    await begin_nights(stage.kit)
+    await NIGHTS.begin(stage.kit)
     await stage.fall_due(HANDLERS)
     [uno] = [one for one in await duties(stage, DutyStatus.OWED) if one.pupil_id == stage.who["uno"]]
     assert uno.day == date(2026, 12, 20)
@@ -293,7 +293,7 @@ async def test_a_school_in_two_zones_is_looked_through_at_its_own_midnight(stage
         school_id=stage.school["south"], version=2, tenant_id=stage.tenant, name="Lindskolan", zone="Europe/Helsinki"
     )
     await stage.hear(island)
-    await begin_nights(stage.kit)
+    await NIGHTS.begin(stage.kit)
     assert len(await stage.rows("select * from due where kind = 'talks_night'")) == 3
     await stage.fall_due(HANDLERS)
     due = await stage.rows("select due_at from due where kind = 'talks_night' order by due_at")

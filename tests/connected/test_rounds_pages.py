@@ -168,9 +168,9 @@ async def test_only_who_leads_a_round_decides_about_it(stage: Stage) -> None:
 
 
 async def test_the_list_shows_rounds_and_who_lacks_a_talk(stage: Stage) -> None:
-    from services.scheduling.jobs.coverage import begin_nights, coverage_handlers
+    from services.scheduling.jobs.coverage import NIGHTS, coverage_handlers
 
-    await begin_nights(stage.kit)
+    await NIGHTS.begin(stage.kit)
     await stage.fall_due(coverage_handlers(stage.settings))
     round_id = await stage.round(RoundState.WISHES, "6A")
     await stage.give(round_id, "ebba")

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from deploy.embedded.postgres import Postgres
 from services.scheduling.commands import school_year_app
-from services.scheduling.jobs.coverage import begin_nights, coverage_handlers
+from services.scheduling.jobs.coverage import NIGHTS, coverage_handlers
 from services.scheduling.web.rounds import add_rounds
 from services.scheduling.web.school_year import add_school_year
 from shared.clock import ManualClock
@@ -104,7 +104,7 @@ async def test_no_round_is_laid_in_a_break_that_was_brought_in(stage: Stage) -> 
 
 
 async def test_duties_move_with_the_terms_when_they_are_recorded_later(stage: Stage) -> None:
-    await begin_nights(stage.kit)
+    await NIGHTS.begin(stage.kit)
     await stage.fall_due(coverage_handlers(stage.settings))
     await bring(stage, "oskar", FILE)
     await stage.forward(1, coverage_handlers(stage.settings))

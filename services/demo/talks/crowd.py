@@ -1,4 +1,4 @@
-"""People who do things on pages at certain times, and try again when a page is slow or its service is gone for a while."""
+"""People who do things on pages at certain times, and try again when a service is gone for a while."""
 
 from __future__ import annotations
 

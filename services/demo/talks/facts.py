@@ -12,7 +12,7 @@ from shared.languages import LANGUAGES, written_day
 
 PROGRAMME = re.compile(r'<h3[^>]*>([^<]+)</h3>|<a href="/talks/([0-9a-f-]{36})"><b class="number">(\d\d:\d\d)–')
 BOOKED = r'href="/talks/{talk}"><b>[^<]*</b></a>\s*<span class="badge good">'
-SIGNED = '</i>Signed</span>'
+SIGNED = "</i>Signed</span>"
 OPTION = re.compile(
     r'<input id="(best-\d+)"[^>]*?value="([^"]*)"[^>]*>\s*<label for="\1">\s*<span class="day">([^<]*)</span>'
 )
@@ -22,7 +22,7 @@ When = tuple[date, str]
 
 @dataclass
 class Facts:
-    """How far the round has come. `agreed`: who knows that the talk is booked; `standing`: when its host expects them."""
+    """How far the round has come. `agreed`: who knows that a talk is booked; `standing`: when its host expects them."""
 
     round_id: UUID | None = None
     meeting_id: UUID | None = None

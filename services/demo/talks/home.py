@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from uuid import UUID
 
 from services.demo.forms import Form
@@ -18,6 +18,7 @@ from services.demo.visitor import NotThere, Page, Visitor
 
 PART = re.compile(r"t\d+")
 WISHES, FAMILY, HOLD = "/talks/wishes", "/talks", "/talks/hold"
+ANSWER_BY = time(9, 20)
 SHOW, CONFIRM = ("act", "show"), ("act", "confirm")
 
 
@@ -37,6 +38,8 @@ class Homes:
 
     async def _wishes(self, visitor: Visitor, home: Home) -> bool:
         page = await visitor.open(WISHES)
+        if self.crowd.clock.now() > self.plan.at(ANSWER_BY):
+            return False  # too late: then every time is as good
         form = page.form(WISHES)
         if home.mood is Mood.ALL:
             await visitor.send(form, press=("all", "yes"))
@@ -98,7 +101,7 @@ class Homes:
             page = await visitor.open(here)
             if form := page.find(f"{here}/sign"):
                 await visitor.send(form)
-            elif "id=\"signatures\"" not in page.text:
+            elif 'id="signatures"' not in page.text:
                 raise NotThere("there is nothing to sign yet")
             return True
 
@@ -148,6 +151,8 @@ class _Choosing:
             self.gone = True
         times = await visitor.open("/talks/book" if anew else f"/talks/{proposed[0]}/swap")
         chosen = other_time(times.text, self.homes.plan.days[0])
+        if chosen is None and anew:
+            raise NotThere("there is no time to book instead")
         if chosen is None:
             return False
         held = await visitor.open(await visitor.send(times.form(HOLD), {"choice": chosen}))

@@ -176,9 +176,7 @@ def _family(pupil: Pupil) -> UUID:
     return pupil.ties[0].adult_id
 
 
-def _homes(
-    whole: Municipality, classes: Iterable[SchoolClass], day: date, rng: random.Random
-) -> Iterator[Home]:
+def _homes(whole: Municipality, classes: Iterable[SchoolClass], day: date, rng: random.Random) -> Iterator[Home]:
     """The families with what they want: first those with several children, then the others, class by class."""
     families: dict[UUID, list[Pupil]] = {}
     groups = [whole.of_class(one.id) for one in classes]
@@ -190,12 +188,12 @@ def _homes(
     for group in groups:
         alone = [pupil for pupil in group if len(families[_family(pupil)]) == 1]
         rng.shuffle(alone)
-        yield from _minded([Home((one,), _guardians(whole, one, day)) for one in alone], special, whole)
+        yield from _minded([Home((one,), _guardians(whole, one, day)) for one in alone], special)
         special = [False, False]
 
 
-def _minded(homes: list[Home], special: list[bool], whole: Municipality) -> Iterator[Home]:
-    """What the homes of one class want and do. Those whose guardians live apart come later, so that none is in a hurry."""
+def _minded(homes: list[Home], special: list[bool]) -> Iterator[Home]:
+    """What the homes of one class want and do. Guardians who live apart come later than today."""
     apart = next((one for one in homes if special[0] and _lives_apart(one)), None)
     rest = [one for one in homes if one is not apart]
     if apart:

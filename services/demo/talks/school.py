@@ -22,7 +22,7 @@ from services.demo.talks.plan import (
 )
 from services.demo.visitor import NotThere, Page, Visitor
 
-NEW = "/talks/rounds/new"
+NEW, INTERPRETERS = "/talks/rounds/new", "/talks/interpreters"
 ROUND = re.compile(r"/talks/rounds/([0-9a-f-]{36})")
 PUPILS = r'<label for="class-{group}">[^<]*?(\d+)[^<\d]*</label>'
 FIRST_PATIENCE = 60.0  # real seconds until everybody has come from the registry
@@ -38,10 +38,13 @@ class School:
     plan: RoundOfTalks
     crowd: Crowd
     facts: Facts
+    booked_before: int | None = None  # stretches of interpreters, before this round's
 
     async def opens(self, answer_by: datetime, books_until: datetime) -> bool:
         """The principal books an interpreter and opens the round; True when it is open."""
         me = self.plan.principal.id
+        for home in self.plan.homes[:2] + self.plan.homes[-4:]:
+            await self.crowd.does(home.adult.id, "being known as a guardian", _is_known, FIRST_PATIENCE)
         await self.crowd.does(me, "booking an interpreter", self._interpreter, FIRST_PATIENCE)
 
         async def step(visitor: Visitor) -> UUID:
@@ -90,19 +93,20 @@ class School:
         return form | {"answer_by": _typed(answer_by), "books_until": _typed(books_until)}
 
     async def _interpreter(self, visitor: Visitor) -> None:
-        page = await visitor.open("/talks/interpreters")
+        page = await visitor.open(INTERPRETERS)
         if words.INTERPRETER not in page.text:
-            form = page.form("/talks/interpreters")
-            await visitor.send(form, {"name": words.INTERPRETER, "languages": words.LANGUAGE})
-            page = await visitor.open("/talks/interpreters")
-        for day in self.plan.days[1:]:
-            if _booked(day) not in page.text:
-                form = next(one for one in page.forms if one.action.endswith("/blocks"))
-                await visitor.send(form, {"day": day.isoformat(), **HOURS})
+            await visitor.send(page.form(INTERPRETERS), {"name": words.INTERPRETER, "languages": words.LANGUAGE})
+            page = await visitor.open(INTERPRETERS)
+        booked = len(page.leads_to(f"{INTERPRETERS}/blocks/"))
+        self.booked_before = booked if self.booked_before is None else self.booked_before
+        for day in self.plan.days[1 + booked - self.booked_before :]:
+            form = next(one for one in page.forms if one.action.endswith("/blocks"))
+            await visitor.send(form, {"day": day.isoformat(), **HOURS})
 
     async def proposes(self) -> bool:
         """The principal lets times be proposed, watches, and adopts; True when homes have been told."""
-        me, adopting = self.plan.principal.id, _Adopting(self.crowd, "/talks/rounds/%s/proposals" % self.facts.round_id)
+        me = self.plan.principal.id
+        adopting = _Adopting(self.crowd, f"/talks/rounds/{self.facts.round_id}/proposals")
         self.facts.adopted = bool(await self.crowd.does(me, "proposing times", adopting.step, FIRST_PATIENCE))
         return self.facts.adopted
 
@@ -193,6 +197,11 @@ class _Adopting:
 
     def _waited(self) -> bool:
         return self.since is not None and self.crowd.clock.now() - self.since > GOOD_ENOUGH
+
+
+async def _is_known(visitor: Visitor) -> bool:
+    """A guardian's ties have come from the registry when they may offer something to a child's school."""
+    return bool((await visitor.open("/offers")).form("/offers"))
 
 
 def _opened(where: str) -> UUID:

@@ -27,7 +27,7 @@ from services.scheduling.domain.placing import (
 GLADLY, CAN, CANNOT = 0, 1, 6  # what a time costs for each guardian
 WAIT = timedelta(minutes=10)  # of waiting between two talks costs as much as a time that is not the best
 ANOTHER_DAY = 40
-WIDTH = 80  # beginnings of bundles that are followed up
+WIDTH = 40  # beginnings of bundles that are followed up
 BEST = 3
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
-from uuid import UUID
-from zoneinfo import ZoneInfo
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.scheduling.covering import LACKING, cover, tell_lacking
@@ -17,55 +13,26 @@ from services.scheduling.settings import SchedulingSettings
 from services.scheduling.store.rounds import open_rounds
 from services.scheduling.tables import kit as tables
 from services.scheduling.tables import roster
-from shared.clock import DEFAULT_ZONE, local_date
-from shared.due.plan import plan
+from shared.due.nights import Nights
 from shared.due.worker import Due, DueHandler
 from shared.events.envelope import Outgoing
 from shared.events.roster import SchoolStated
-from shared.ids import derived_id
-from shared.kit import Kit
-from shared.roster.projection import everything
 
-NIGHT = "talks_night"
+NIGHTS = Nights("talks_night", tables, roster)
 
 
 def coverage_handlers(settings: SchedulingSettings) -> Mapping[str, DueHandler]:
     """What to do at midnight, and when it is time to say who lacks a talk."""
 
     async def on_night(session: AsyncSession, due: Sequence[Due], now: datetime) -> Sequence[Outgoing]:
-        zones = await _by_zone(session)
-        struck = {thing.ref for thing in due}
-        again = [(night(zone), next_midnight(now, zone), None) for zone in zones if night(zone) in struck]
-        await plan(session, tables, NIGHT, again)
-        await _begin(session, zones, now)
-        said: list[Outgoing] = []
-        for zone in sorted(zones):
-            if night(zone) in struck:
-                said += await _night(session, zones[zone], settings, now)
-        return said
+        zones = await NIGHTS.struck(session, due, now)
+        nights = [await _night(session, zones[zone], settings, now) for zone in zones]
+        return [one for some in nights for one in some]
 
     async def on_lacking(session: AsyncSession, due: Sequence[Due], now: datetime) -> Sequence[Outgoing]:
         return await tell_lacking(session, [thing.ref for thing in due], now)
 
-    return {NIGHT: on_night, LACKING: on_lacking}
-
-
-async def begin_nights(kit: Kit) -> None:
-    """Let the nights begin: a zone that has none yet is looked through now, and from then on at its midnights."""
-    async with kit.sessions.begin() as session:
-        await _begin(session, await _by_zone(session), kit.clock.now())
-    kit.due_planned.set()
-
-
-def night(zone: str) -> UUID:
-    """What the nights of a zone are planned under."""
-    return derived_id(NIGHT, zone)
-
-
-def next_midnight(now: datetime, zone: str) -> datetime:
-    """The next 00:00 on a clock in this IANA zone, in UTC; a day of 23 or 25 hours ends where it ends."""
-    tomorrow = local_date(now, zone) + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), ZoneInfo(zone)).astimezone(UTC)
+    return {NIGHTS.kind: on_night, LACKING: on_lacking}
 
 
 async def _night(
@@ -75,17 +42,3 @@ async def _night(
     for round_id in await open_rounds(session, [school.school_id for school in schools]):
         said += await keep_talks(session, round_id, now)
     return said + await cover(session, schools, settings, now)
-
-
-async def _begin(session: AsyncSession, zones: Iterable[str], now: datetime) -> None:
-    due = tables.due.c
-    planned = set(await session.scalars(select(due.ref).where(due.kind == NIGHT)))
-    await plan(session, tables, NIGHT, [(night(zone), now, None) for zone in zones if night(zone) not in planned])
-
-
-async def _by_zone(session: AsyncSession) -> dict[str, list[SchoolStated]]:
-    """The schools of each zone. One zone is there before any school is."""
-    zones: dict[str, list[SchoolStated]] = defaultdict(list, {DEFAULT_ZONE: []})
-    for school in await everything(session, roster, SchoolStated):
-        zones[school.zone].append(school)
-    return zones

@@ -68,7 +68,8 @@ def add_rounds(router: APIRouter, face: Face, _: SchedulingSettings) -> None:
     async def decide(request: Request, session: Me) -> Response:
         form = await request.form()
         typed = as_typed(form)
-        title = face.pages.gettext(request, AGENDAS[typed["kind"]].name)
+        name = AGENDAS[typed["kind"]].name
+        title = face.pages.gettext(request, name)
         async with viewing(face.kit, roster, session) as view:
             classes = await _classes(view)
             plan, chosen, context = await _checked(view, classes, typed, title)

@@ -27,7 +27,7 @@ def scheduling_face(kit: Kit, pages: Pages) -> Face:
 
 def links(standing: Standing) -> list[tuple[str, str]]:
     """Where this person may want to go, best first: (address, English words)."""
-    found = [("/talks", N_("Talks"))] if {Role.GUARDIAN, Role.PUPIL}.intersection(standing.roles) else []
+    found = [("/talks", N_("Talks"))] if standing.roles else []
     staff = bool(set(STAFF).intersection(standing.roles)) or standing.municipality
     found += [("/talks/rounds", N_("Rounds of talks"))] if staff else []
     found += [("/meetings", N_("Meetings and visits")), ("/offers", N_("Offers"))] if standing.roles else []
