@@ -29,7 +29,9 @@ class Base(SQLModel):
 class Duty(Base, table=True):
     """A duty and how far it has come; `version` is the rank of its status, so it only moves forward.
 
-    `flags` is what its moments and acknowledgements have put on record (`services.portal.domain.duties.Seen`).
+    `moved_at` is when that was last said: a duty that follows its pupil to another school, or its term to another
+    last day, is said again. `flags` is what its moments and acknowledgements have put on record
+    (`services.portal.domain.duties.Seen`).
     """
 
     __tablename__ = "duty"
@@ -115,7 +117,10 @@ class Absence(Base, table=True):
 
 
 class Delivery(Base, table=True):
-    """A message to one person that is over; `person_id` null is the school itself."""
+    """A message to one person that is over; `person_id` null is the school itself.
+
+    `pupil_id` is whom it was about and `path` what it opens, where the request named them.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (Index("ix_delivery_person_at", "person_id", "at"), walled(Wall.SCHOOL))
@@ -128,6 +133,8 @@ class Delivery(Base, table=True):
     status: str = Field(sa_type=Text)
     why: str | None = Field(default=None, sa_type=Text)
     at: datetime = Field(sa_type=INSTANT)
+    pupil_id: UUID | None = None
+    path: str | None = Field(default=None, sa_type=Text)
 
 
 class Acknowledgement(Base, table=True):
@@ -145,7 +152,7 @@ class Talk(Base, table=True):
     """A talk as the scheduling service last stated it: when, where, and how far it has come. Who comes: `TalkGuest`.
 
     `was_from` and `was_to` are the last time it had, so that a calendar can be told when it has none any more;
-    `heard_at` is when this version was read.
+    `heard_at` is when this version was read. `pupil_signed`: the pupil has signed the plan as it stands.
     """
 
     __tablename__ = "talk"
@@ -168,17 +175,22 @@ class Talk(Base, table=True):
     books_until: datetime | None = Field(default=None, sa_type=INSTANT)
     was_from: datetime | None = Field(default=None, sa_type=INSTANT)
     was_to: datetime | None = Field(default=None, sa_type=INSTANT)
+    pupil_signed: bool = False
     heard_at: datetime = Field(sa_type=INSTANT)
 
 
 class TalkGuest(Base, table=True):
-    """A guardian whom a talk is arranged for. It says whose talk it is, never that they may be told now."""
+    """A guardian whom a talk is arranged for. It says whose talk it is, never that they may be told now.
+
+    `signed`: they have signed the plan as it stands.
+    """
 
     __tablename__ = "talk_guest"
     __table_args__ = (walled(Wall.PARENT, "talk.talk_id"),)
 
     talk_id: UUID = Field(primary_key=True)
     person_id: UUID = Field(primary_key=True)
+    signed: bool = False
 
 
 class Commitment(Base, table=True):

@@ -12,8 +12,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,8 +27,10 @@ from deploy.embedded.forked import SERVICES
 from deploy.embedded.process import Child, PortBusy, free_port, require_free
 from services.demo import names
 from services.demo.actions import Report
+from services.demo.day import Plan
 from services.demo.diary import Diary, open_diary
-from services.demo.people import Adult, Case, Employee, Municipality, Pupil
+from services.demo.people import Adult, Case, Employee, Municipality, Pupil, SchoolClass
+from services.demo.talks.plan import RoundOfTalks, plan_round
 from services.demo.world import WorldPorts, prepare_world
 from shared.roster.standing import OFFICERS
 from tests.connected.door_stage import HIGH, SUBSTANTIAL, provider, running_provider
@@ -57,6 +60,19 @@ class Cast:
     grown_up_pupil: Pupil
     young_pupil: Pupil
     without_custody: Adult
+    day: date
+    whole: Municipality
+    round: RoundOfTalks  # the one that the demo plays
+    other_classes: tuple[SchoolClass, SchoolClass]  # for rounds that tests open: nobody else has to do with them
+    twins: tuple[Pupil, Pupil]  # two of one class that is in no round, too young to have to sign, and their guardians
+
+    def employee(self, person_id: UUID) -> Employee:
+        """Who works there."""
+        return next(one for one in self.whole.employees if one.id == person_id)
+
+    def home(self, pupil: Pupil) -> list[Adult]:
+        """Who answers for the pupil."""
+        return [self.whole.adults[tie.adult_id] for tie in pupil.ties]
 
 
 @dataclass(frozen=True)
@@ -65,17 +81,22 @@ class Town:
 
     portal: str
     registry: str
+    scheduling: str
     mails: str
     issuer: str
     data: Path
     cast: Cast
+    made: list[object] = field(default_factory=list)  # what tests have made once for all of them
 
     def ask(self, service: str, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows from the database of a service, as its owner sees it."""
-        told = json.loads((self.data / "running.json").read_text(encoding="utf-8"))
-        url = told[f"{service.upper()}_OWNER_URL"].replace("+psycopg", "")
-        with psycopg.connect(url) as db:
+        with psycopg.connect(self.owner_url(service)) as db:
             return db.execute(query.encode(), values).fetchall()
+
+    def owner_url(self, service: str) -> str:
+        """The database of a service, for its owner."""
+        told = json.loads((self.data / "running.json").read_text(encoding="utf-8"))
+        return str(told[f"{service.upper()}_OWNER_URL"]).replace("+psycopg", "")
 
     async def told(self) -> UUID:
         """The message about the child, as soon as the ledger has it as delivered."""
@@ -170,10 +191,12 @@ def _town(folder: Path, first: int, issuer: str) -> Town:
     data = folder / "data"
     diary = open_diary(data, 7, 3, 1200, date.max)
     played = diary.played[-1].day
-    registry, mails = (f"http://127.0.0.1:{port}" for port in (first + SERVICES.index("registry"), first + 25))
+    ports = (*(first + SERVICES.index(name) for name in ("portal", "registry", "scheduling")), first + 25)
+    portal, registry, scheduling, mails = (f"http://127.0.0.1:{port}" for port in ports)
     return Town(
-        f"http://127.0.0.1:{first}",
+        portal,
         registry,
+        scheduling,
         mails,
         issuer,
         data,
@@ -203,7 +226,29 @@ def cast_on(diary: Diary, day: date) -> Cast:
         grown_up_pupil=whole.with_case(Case.ADULT)[0],
         young_pupil=next(one for one in whole.of_class(seat.id) if one.id != told.id),
         without_custody=whole.adults[whole.with_case(Case.NO_RIGHTS)[0].ties[1].adult_id],
+        day=day,
+        whole=whole,
+        **_talks(whole, plan, seat),
     )
+
+
+def _talks(whole: Municipality, plan: Plan, seat: SchoolClass) -> dict[str, Any]:
+    """The round that is played, and classes of others in which tests open theirs."""
+    played = plan_round(whole, plan)
+    assert played is not None
+    busy = {one.id for one in (seat, *played.classes)}
+    pairs = [one for number in range(1, 20) if (one := plan_round(whole, plan, number)) is not None]
+    free = [one for pair in pairs for one in pair.classes if one.id not in busy]
+    twins = next(pair for one in free if (pair := _twins(whole, one)))
+    others = [one for one in free if one is not twins[0].school_class and one.school is not played.school][:2]
+    return {"round": played, "twins": twins, "other_classes": tuple(others)}
+
+
+def _twins(whole: Municipality, school_class: SchoolClass) -> tuple[Pupil, Pupil] | None:
+    """Two children of one family in a class of a school for younger ones."""
+    there = whole.of_class(school_class.id) if school_class.school.kind == "primary" else []
+    pairs = (pair for pair in combinations(there, 2) if pair[0].ties == pair[1].ties)
+    return next((pair for pair in pairs if all(one.case is Case.PLAIN for one in pair)), None)
 
 
 def _home(whole: Municipality, pupil: Pupil) -> list[Adult]:

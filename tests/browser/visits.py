@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.browser.scene import scene
 from tests.browser.town import Cast
 from tests.browser.visitor import Visitor
 
@@ -15,7 +16,8 @@ STRONGER = "Confirm that it is me"
 class Visit:
     """A page: its name, who opens it (a part of the cast), the address, then links or buttons to follow from there.
 
-    A link is the beginning of its address in the page's content. `js` pages keep a connection open.
+    A link is the beginning of its address in the page's content. A page of `talks` has ids of the scene in its address,
+    and is opened by a part of the scene.
     """
 
     name: str
@@ -25,6 +27,15 @@ class Visit:
     press: str = ""
     service: str = "portal"
     status: int = 200
+
+    @property
+    def talks(self) -> bool:
+        """True when it needs the scene of the talks."""
+        return self.service == "scheduling"
+
+
+def _talks(name: str, who: str, path: str, press: str = "") -> Visit:
+    return Visit(name, who, path, press=press, service="scheduling")
 
 
 VISITS = (
@@ -60,17 +71,53 @@ VISITS = (
     Visit("step-up", "officer", "/step-up?next=/registry/quarantine"),
     Visit("registries", "officer", "/registry/sources", service="registry"),
     Visit("quarantine", "officer", "/registry/quarantine", press=STRONGER, service="registry"),
+    _talks("talks", "talk_guardian", "/talks"),
+    _talks("talks-coming", "ahead_guardian", "/talks"),
+    _talks("talks-of-a-pupil", "talk_pupil", "/talks"),
+    _talks("talks-one-holds", "first_mentor", "/talks"),
+    _talks("wishes", "asked_guardian", "/talks/wishes"),
+    _talks("book", "booking_guardian", "/talks/book"),
+    _talks("hold", "booking_guardian", "/talks/book", "Keep this time for me"),
+    _talks("swap", "ahead_guardian", "/talks/{ahead}/swap"),
+    _talks("talk", "talk_guardian", "/talks/{talk}"),
+    _talks("talk-at-school", "talk_mentor", "/talks/{talk}"),
+    _talks("prepare", "ahead_guardian", "/talks/{ahead}/prepare"),
+    _talks("record", "talk_mentor", "/talks/{talk}/record"),
+    _talks("red-thread", "talk_guardian", "/talks/pupil/{pupil}"),
+    _talks("adaptations", "talk_mentor", "/talks/pupil/{pupil}/adaptations", STRONGER),
+    _talks("commitment", "talk_mentor", "/talks/commitments/{commitment}"),
+    _talks("check-in", NOBODY, "/talks/check/{check}"),
+    _talks("rounds", "talk_principal", "/talks/rounds"),
+    _talks("round-new", "talk_principal", "/talks/rounds/new"),
+    _talks("round", "talk_principal", "/talks/rounds/{round}"),
+    _talks("proposals", "talk_principal", "/talks/rounds/{round}/proposals"),
+    _talks("proposal", "talk_principal", "/talks/proposals/{proposal}"),
+    _talks("away", "talk_principal", "/talks/rounds/{round}/away"),
+    _talks("interpreters", "talk_principal", "/talks/interpreters"),
+    _talks("school-year", "talk_principal", "/talks/school-year"),
+    _talks("meetings", "first_home", "/meetings"),
+    _talks("meeting", "first_home", "/meetings/{meeting}"),
+    _talks("meeting-at-school", "first_mentor", "/meetings/{meeting}"),
+    _talks("meeting-new", "first_mentor", "/meetings/new"),
+    _talks("minutes", "first_home", "/meetings/{meeting}/minutes"),
+    _talks("offers", "first_mentor", "/offers"),
+    _talks("offers-of-a-guardian", "first_home", "/offers"),
+    _talks("offer", "first_mentor", "/offers/{offer}"),
+    _talks("offer-of-a-guardian", "first_home", "/offers/{offer}"),
 )
 
 
 async def go(visitor: Visitor, visit: Visit, cast: Cast) -> None:
     """Come to the page as the person it is for."""
-    base = getattr(visitor.town, visit.service)
+    base, path, people = getattr(visitor.town, visit.service), visit.path, vars(cast)
+    if visit.talks:
+        talks = await scene(visitor.town)
+        path, people = path.format(**talks.ids), talks.people
     if visit.status != 200:
-        visitor.watch.expected.add(base + visit.path)
+        visitor.watch.expected.add(base + path)
     if visit.who != NOBODY:
-        await visitor.step_in_as(getattr(cast, visit.who))
-    await visitor.open(base + visit.path)
+        await visitor.step_in_as(people[visit.who])
+    await visitor.open(base + path)
     for start in visit.links:
         await visitor.follow_to(start)
     if visit.press:

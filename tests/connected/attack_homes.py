@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.scheduling import tables as t
-from services.scheduling.domain.rounds import Side
+from services.scheduling.domain.rounds import Side, agenda
 from services.scheduling.domain.school_year import half_year_id
 from shared.events.duties import DutyKind, DutyStatus
 from shared.events.scheduling import CommitmentStatus, Owner, TalkKind, TalkState
@@ -19,7 +18,6 @@ from shared.ids import derived_id
 from tests.connected.attack_town import DAY, SE_NO_REASONS, Place, Settling, Thing, choice, occupy, put
 from tests.portal_stage import TEN, TODAY
 
-AGREED, SAID = "prerequisites.{}.1", "summary"
 # By whom, and on whose talk, each form is sent to show that it works: each talk is decided about in one way only.
 PREPARED, SHOWN, HELD_NOW = ("child_2", "other_child"), ("child_1", "adult_pupil"), ("protected_child",)
 CHANGED, SIGNED, AGREED_NOW = ("child_2",), ("other_child",), ("almost_adult",)
@@ -181,7 +179,7 @@ async def _writings(here: Settling, db: AsyncSession, talk: t.Talk, rights: Righ
     acts = {"record": name in CHANGED, "sign": name in SIGNED, "agree": name in AGREED_NOW}
     who = {"record": rights.school, "agree": rights.school, "sign": rights.parties}
     doing = {verb: _one(who[verb], talk) if verb != "sign" else who[verb] for verb, now in acts.items() if now}
-    here.keep("held", Thing(talk.talk_id, may, doing, tuple(tokens), {"pupil": talk.pupil_id}))
+    here.keep("held", Thing(talk.talk_id, may, doing, tuple(tokens), {"pupil": talk.pupil_id, "near": here.near(talk.pupil_id)}))
 
 
 def _one(some: frozenset[UUID], talk: t.Talk) -> frozenset[UUID]:
@@ -194,6 +192,7 @@ async def _prepared(here: Settling, db: AsyncSession, talk: t.Talk, rights: Righ
     found = []
     for side in Side:
         readable = rights.parties if shown and side is Side.SCHOOL else rights.side(side)
+        question = next(question for _, question in agenda(TalkKind(talk.kind)).questions(side))
         words = here.town.plant(readable)
         found.append(words)
         await put(
@@ -202,7 +201,7 @@ async def _prepared(here: Settling, db: AsyncSession, talk: t.Talk, rights: Righ
                 talk_id=talk.talk_id,
                 side=side,
                 version=1,
-                answers={AGREED.format(side): words},
+                answers={question.code: words},
                 author_id=next(iter(rights.side(side)), talk.pupil_id),
                 changed_at=TEN - DAY,
                 shared_at=TEN - DAY if shown and side is Side.SCHOOL else None,
@@ -239,7 +238,7 @@ async def _agreed(here: Settling, db: AsyncSession, talk: t.Talk, rights: Rights
     may = {"see": frozenset(reading), "done": school | promised, "fulfilled": school, "words": rights.school & school}
     acts = {"done": promised if name in ("child_2", "other_child_2") else frozenset[UUID]()}
     acts |= {"words": _one(rights.school, talk) if name == "adult_pupil" else frozenset()}
-    here.keep("commitment", Thing(row.commitment_id, may, acts, (what, how), {"pupil": pupil}))
+    here.keep("commitment", Thing(row.commitment_id, may, acts, (what, how), {"pupil": pupil, "agreed": True, "near": here.near(pupil)}))
     await _asked(here, db, row, guardian or pupil)
     return [what, how]
 
@@ -270,7 +269,8 @@ async def _one_coming(
     here: Settling, db: AsyncSession, place: Place, group: UUID, name: str, household: int, invited: list[UUID]
 ) -> None:
     host = here.who[place.hosts[group]]
-    state = {"protected_child": TalkState.WANTED, "other_child_2": TalkState.WANTED, "child_2": TalkState.PROPOSED}
+    state = dict.fromkeys(("protected_child", "other_child_2", "stranger_child"), TalkState.WANTED)
+    state["child_2"] = TalkState.PROPOSED
     its = TalkState.WANTED if household == 2 else state.get(name, TalkState.BOOKED)
     talk = _row(here, place, group, name, "now", its, invited, host, household)
     if its is TalkState.WANTED:
@@ -285,25 +285,27 @@ async def _one_coming(
     for person in sorted(rights.decides, key=str)[:1]:
         await _hold(here, db, talk, kept, person, rights)
         await put(db, _waits(talk, person))
-    here.keep("coming", _thing(talk, rights, name, household, tuple(tokens), free.slot_id, place))
+    its_things = {"pupil": talk.pupil_id, "free": free.slot_id, "place": place, "near": here.near(talk.pupil_id)}
+    here.keep("coming", Thing(talk.talk_id, _may(rights), _doing(talk, rights, name, place), tuple(tokens), its_things))
 
 
-def _thing(
-    talk: t.Talk, rights: Rights, name: str, household: int, tokens: tuple[str, ...], free: UUID, place: Place
-) -> Thing:
-    may = {"see": rights.sees, "prepare": rights.parties, "school": rights.school, "decide": rights.decides}
+def _may(rights: Rights) -> dict[str, frozenset[UUID]]:
+    return {"see": rights.sees, "prepare": rights.parties, "school": rights.school, "decide": rights.decides}
+
+
+def _doing(talk: t.Talk, rights: Rights, name: str, place: Place) -> dict[str, frozenset[UUID]]:
+    """Whose doing what with this talk shows that it works."""
     doing: dict[str, frozenset[UUID]] = {}
     sides = [_one(rights.side(side), talk) for side in Side if rights.side(side)]
     if name in PREPARED:
         doing["prepare"] = frozenset().union(*sides)
-    if name in SHOWN and household != 2:
+    if name in SHOWN and talk.household != 2:
         doing["share"] = frozenset().union(*sides)
     if name in HELD_NOW:
         doing["hold"] = _one(rights.school, talk)
-    open_for_booking = place.name in ("one", "two", "other") and name not in HELD_NOW
+    open_for_booking = place.name != "second" and name not in HELD_NOW
     doing["book"] = frozenset(sorted(rights.decides, key=str)[:1]) if open_for_booking else frozenset()
-    more: dict[str, Any] = {"pupil": talk.pupil_id, "free": free, "place": place}
-    return Thing(talk.talk_id, may, doing, tokens, more)
+    return doing
 
 
 async def _meant(here: Settling, db: AsyncSession, talk: t.Talk, rights: Rights) -> str:
@@ -325,7 +327,7 @@ async def _meant(here: Settling, db: AsyncSession, talk: t.Talk, rights: Rights)
     )
     await put(db, row)
     may = dict.fromkeys(("see", "done", "fulfilled", "words"), rights.school)
-    here.keep("commitment", Thing(row.commitment_id, may, {}, (what,), {"pupil": talk.pupil_id}))
+    here.keep("commitment", Thing(row.commitment_id, may, {}, (what,), {"pupil": talk.pupil_id, "agreed": False, "near": here.near(talk.pupil_id)}))
     return what
 
 
@@ -358,7 +360,7 @@ async def _beside(here: Settling, db: AsyncSession, place: Place, name: str) -> 
     author = sorted(here.teachers(pupil), key=str)[0]
     await put(db, t.Adaptation(**measure, words=words, author_id=author, noted_at=TEN - DAY))
     may = {"see": frozenset(reading), "write": here.teachers(pupil)}
-    more = {"measure": measure["adaptation_id"]}
+    more = {"measure": measure["adaptation_id"], "near": here.near(pupil)}
     here.keep("adaptation", Thing(pupil, may, {"write": frozenset({author})}, (words,), more))
     sums = [{"subject_id": None, "lessons": 10, "planned": 600, "valid": 60, "invalid": 30}]
     its = {"pupil_id": pupil, "version": 1, "tenant_id": place.tenant, "since": TODAY - 30 * DAY, "until": TODAY}
@@ -378,7 +380,7 @@ async def _beside(here: Settling, db: AsyncSession, place: Place, name: str) -> 
 async def _proposals(here: Settling, db: AsyncSession, place: Place) -> None:
     """One for the round that runs, one to adopt and one to discard."""
     rounds = {one.more["mark"]: one for one in here.town.things["round"] if one.more["place"] is place}
-    for mark, doing in (("now", ""), ("spare", "adopt"), ("asked", "discard")):
+    for mark, doing in (("now", ""), ("asked", "adopt"), ("asked", "discard")):
         its = rounds[mark]
         row = t.Proposal(
             proposal_id=uuid4(),
@@ -397,7 +399,7 @@ async def _proposals(here: Settling, db: AsyncSession, place: Place) -> None:
         if mark == "now":
             await _lines(here, db, place, row)
         first = {doing: here.ids(place.principal)} if doing else {}
-        here.keep("proposal", Thing(row.proposal_id, {"see": its.may["run"]}, first, its.tokens))
+        here.keep("proposal", Thing(row.proposal_id, {"see": its.may["run"]}, first, its.tokens, {"near": its.more["near"]}))
 
 
 def _figures() -> dict[str, int]:

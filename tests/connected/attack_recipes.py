@@ -6,23 +6,27 @@ A route that is not here fails `test_no_way_round`: whoever adds one says here w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TypeVar
+from json import dumps, loads
+from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
 from shared.ids import derived_id
+from tests.connected.attack_browser import Form
 from tests.connected.attack_stage import World, marks
 
-Form = dict[str, str]
 Thing = TypeVar("Thing")
 Route = tuple[str, str, str]  # service, method, path
 
 
 @dataclass(frozen=True)
 class Ask:
-    """One request. `target` is the id in it that may be another's; `shows` must be in an answer that is theirs."""
+    """One request. `target` is the id in it that may be another's; `shows` must be in an answer that is theirs.
+
+    `also` are statuses with which an attack is refused besides the usual ones: the same page once more, unchanged.
+    """
 
     path: str
     theirs: bool
@@ -30,11 +34,32 @@ class Ask:
     target: str = ""
     shows: tuple[str, ...] = ()
     stream: bool = False
+    json: dict[str, Any] | None = None
+    file: str = ""
+    also: frozenset[int] = frozenset()
+
+    @property
+    def more(self) -> dict[str, Any]:
+        """What a request has besides a form."""
+        found: dict[str, Any] = {"json": self.json} if self.json is not None else {}
+        return found | ({"files": {"file": ("year.csv", self.file)}} if self.file else {})
+
+    def instead(self, nowhere: str) -> Ask:
+        """The same with an id that does not exist in the place of the target."""
+        form = {
+            name: value.replace(self.target, nowhere)
+            if isinstance(value, str)
+            else [one.replace(self.target, nowhere) for one in value]
+            for name, value in (self.form or {}).items()
+        }
+        path = self.path.replace(self.target, nowhere).replace(self.target.replace("/", "%2F"), nowhere)
+        said = loads(dumps(self.json).replace(self.target, nowhere))
+        return replace(self, path=path, form=None if self.form is None else form, json=said)
 
 
 Recipe = Callable[[World, UUID], Iterable[Ask]]
 RECIPES: dict[Route, Recipe] = {}
-PORTAL, REGISTRY = "portal", "registry"
+PORTAL, REGISTRY, SCHEDULING = "portal", "registry", "scheduling"
 # Open to everybody: these say nothing about anybody, which is checked all the same.
 OPEN: dict[Route, str] = {
     ("portal", "GET", "/"): "the way in; leads on who is logged in",
@@ -45,11 +70,12 @@ OPEN: dict[Route, str] = {
     ("portal", "GET", "/step-up"): "leads to a stronger login, and on where there is one",
     ("portal", "POST", "/language"): "sets a cookie of its own",
     ("registry", "POST", "/language"): "sets a cookie of its own",
-    **{(name, "MOUNT", "/static/skolbro"): "files of ours" for name in (PORTAL, REGISTRY)},
-    ("portal", "MOUNT", "/static"): "files of ours",
+    ("scheduling", "POST", "/language"): "sets a cookie of its own",
+    **{(name, "MOUNT", "/static/skolbro"): "files of ours" for name in (PORTAL, REGISTRY, SCHEDULING)},
+    **{(name, "MOUNT", "/static"): "files of ours" for name in (PORTAL, SCHEDULING)},
     **{
         (name, "GET", path): "for operators; counts and names of parts only"
-        for name in (PORTAL, REGISTRY)
+        for name in (PORTAL, REGISTRY, SCHEDULING)
         for path in ("/health/live", "/health/ready", "/metrics", "/openapi.json")
     },
 }

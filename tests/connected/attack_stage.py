@@ -307,6 +307,7 @@ def _posts(world: World, second: UUID) -> list[Event]:
         post("other_principal_2", second, "Rektor"),
         post("host", s.school_1, "Lärare"),
         post("gone_host", s.school_1, "Lärare", ends=TODAY),
+        post("mentor_2", s.school_1, "Lärare", ends=TODAY),
     ]
 
 

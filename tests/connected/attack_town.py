@@ -30,6 +30,14 @@ OCCUPY = text(
     "insert into occupancy (tenant_id, resource_id, during, talk_id, hold_id, hold_until) "
     "values (:tenant, :resource, tstzrange(:starts, :ends), :talk, :hold, :until)"
 )
+# Who had a right to it once, has half of one, or will have one: of those everything is asked.
+NEAR = {
+    "child_1": ("step_parent", "not_yet", "friend", "guardian_a", "guardian_b", "mentor_2", "principal_2", "gone_host"),
+    "child_2": ("guardian_b_ended", "principal"),
+    "stranger_child": ("mentor", "host", "protected_guardian"),
+    "adult_pupil": ("former_guardian",),
+    "other_child_2": ("other_guardian_2", "other_mentor"),
+}
 SE_NO_REASONS = "other_child_2"  # 16, in Norway: reasons and support measures are their own
 
 
@@ -148,6 +156,10 @@ class Settling:
         homes = {one for pupil in pupils for one in (pupil, *self.guardians(pupil), *self.readers(pupil))}
         return self.staff(place) | self.ids(*place.hosts.values(), place.officer) | homes
 
+    def near(self, pupil: UUID) -> frozenset[UUID]:
+        """Those of whom everything about this pupil is asked."""
+        return self.ids(*next((names for one, names in NEAR.items() if self.who[one] == pupil), ()))
+
     def keep(self, kind: str, thing: Thing) -> Thing:
         """Remember it for the attacks."""
         self.town.things.setdefault(kind, []).append(thing)
@@ -196,7 +208,7 @@ async def rounds(here: Settling, db: AsyncSession, place: Place) -> None:
         "asked": RoundState.WISHES,
     }
     for mark, state in states.items():
-        author = "gone_host" if (place.name, mark) == ("one", "over") else place.author
+        author = {("one", "over"): "gone_host", ("one", "asked"): "mentor_2"}.get((place.name, mark), place.author)
         title = here.town.plant(here.circle(place))
         row = round_row(here, place, state, mark, title, author)
         await put(db, row)
@@ -216,6 +228,7 @@ def _keep_round(here: Settling, place: Place, row: t.Round, mark: str, groups: M
     may = {"see": leads | hosts | here.staff(place) | here.ids(place.officer), "lead": leads, "run": runs}
     may |= {"busy": leads | hosts}
     first = here.ids(place.principal)
+    near = here.ids("gone_host", "mentor_2", "host") if place.name == "one" else frozenset()
     doing = {"draft": "open", "shut": "close", "asked": "book", "spare": "means"}.get(mark, "")
     here.keep(
         "round",
@@ -224,7 +237,7 @@ def _keep_round(here: Settling, place: Place, row: t.Round, mark: str, groups: M
             may,
             {doing: first} if doing else {},
             (row.title,),
-            {"mark": mark, "host": next(iter(here.ids(*list(groups.values())[:1]))), "place": place},
+            {"mark": mark, "host": here.who[next(iter(groups.values()))], "place": place, "near": near},
         ),
     )
 

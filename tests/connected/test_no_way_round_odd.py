@@ -19,8 +19,10 @@ from services.portal.settings import PortalSettings
 from shared.clock import ManualClock
 from shared.web.csrf import form_checked
 from shared.web.session import a_session
-from tests.connected.attack_recipes import MACHINES, OPEN, RECIPES
-from tests.connected.attack_stage import Browser, Cookie, World, a_world, marks, routes_of
+from tests.connected.attack_browser import Browser, Cookie, routes_of
+from tests.connected.attack_recipes import MACHINES, OPEN
+from tests.connected.attack_rounds import RECIPES
+from tests.connected.attack_stage import World, a_world, marks
 from tests.portal_stage import TEN
 
 pytestmark = pytest.mark.connected
@@ -49,8 +51,7 @@ DEMO |= {("POST", "/demo/step-in"), ("POST", "/demo/step-up")}
 async def world(postgres: Postgres) -> AsyncIterator[World]:
     made = await a_world(postgres, ManualClock(TEN))
     yield made
-    await made.here.kit.close()
-    await made.importer.kit.close()
+    await made.close()
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from shared.clock import ManualClock
 from shared.events.duties import DutyKind, DutyStatus
 from shared.events.envelope import Erased, Event, Received
 from shared.events.notify import DeliverySettled, DeliveryStatus, NotificationKind
+from shared.events.privacy import PrivacyRequested, PrivacyWish
 from shared.events.roster import Marking
 from shared.events.scheduling import CommitmentStated, CommitmentStatus, Owner, TalkState, TalkStated
 from shared.messaging.reader import Batch
@@ -135,6 +136,30 @@ async def test_a_held_talk_waits_to_be_signed_on_its_own_page(here: Stage) -> No
     assert f'href="/talks/{held.talk_id}">Read and sign' in await text_of(here, here.guardian_a)
     await here.hear(held.model_copy(update={"version": 2, "state": TalkState.SIGNED}))
     assert f"/talks/{held.talk_id}" not in await text_of(here, here.guardian_a)
+
+
+async def test_only_those_are_asked_to_sign_who_have_not_signed_the_plan_as_it_stands(here: Stage) -> None:
+    held = of_ebba(here, TalkState.HELD, starts="08:30")
+    await here.hear(held)
+
+    async def said(version: int, *signed_by: UUID) -> dict[UUID, bool]:
+        await here.hear(held.model_copy(update={"version": version, "signed_by": signed_by}))
+        parents = (here.guardian_a, here.guardian_b)
+        return {one: "Read and sign" in await text_of(here, one) for one in parents}
+
+    assert await said(2, here.mentor) == {here.guardian_a: True, here.guardian_b: True}
+    assert await said(3, here.mentor, here.guardian_a) == {here.guardian_a: False, here.guardian_b: True}
+    assert await said(2) == {here.guardian_a: False, here.guardian_b: True}  # an older word
+    assert await said(4) == {here.guardian_a: True, here.guardian_b: True}  # the plan was changed: nobody has signed it
+    assert await said(5, here.guardian_b, here.guardian_a) == {here.guardian_a: False, here.guardian_b: False}
+
+
+async def test_a_pupil_of_age_is_asked_until_they_have_signed(here: Stage) -> None:
+    held = talk(here.adult_pupil, TalkState.HELD, school_id=here.school_2, starts="08:30")
+    await here.hear(held)
+    assert "Read and sign" in await text_of(here, here.adult_pupil)
+    await here.hear(held.model_copy(update={"version": 2, "signed_by": (here.adult_pupil,)}))
+    assert "Read and sign" not in await text_of(here, here.adult_pupil)
 
 
 async def test_a_booked_talk_stands_with_its_child_and_asks_for_nothing(here: Stage) -> None:
@@ -447,17 +472,24 @@ async def test_no_page_of_talks_asks_more_than_six_times(here: Stage, page: str)
 # Messages.
 
 
-def message(here: Stage, kind: NotificationKind) -> DeliverySettled:
-    return DeliverySettled(
-        delivery_id=uuid4(),
-        notification_id=uuid4(),
-        person_id=here.guardian_a,
-        school_id=here.school_1,
-        kind=kind,
-        status=DeliveryStatus.DELIVERED,
-        at=at("09:40"),
-        why=Why.ANSWERS_FOR,
-    )
+def message(here: Stage, kind: NotificationKind = NotificationKind.TALK_BOOKED, **more: Any) -> DeliverySettled:
+    values = {
+        "delivery_id": uuid4(),
+        "notification_id": uuid4(),
+        "person_id": here.guardian_a,
+        "school_id": here.school_1,
+        "kind": kind,
+        "status": DeliveryStatus.DELIVERED,
+        "at": at("09:40"),
+        "why": Why.ANSWERS_FOR,
+    }
+    return DeliverySettled.model_validate(values | more)
+
+
+def row_of(page: str, sent: DeliverySettled) -> str:
+    """The message's line in the list."""
+    [row] = [one for one in re.findall(r"<tr.*?</tr>", page) if f"/n/{sent.notification_id}" in one]
+    return str(row)
 
 
 ABOUT_TALKS = [kind for kind in NotificationKind if re.match("talk|commitment|meeting|offer", kind)]
@@ -477,6 +509,121 @@ async def test_a_message_about_a_talk_says_what_it_was_and_leads_on_to_its_reade
     assert "Your guardians" not in page
     assert (await here.get(here.guardian_b, f"/n/{sent.notification_id}")).status_code == 404
     assert f"/n/{sent.notification_id}" not in await text_of(here, here.guardian_b, "/messages")
+
+
+async def test_a_message_says_about_whom_it_is_and_opens_that_talk(here: Stage) -> None:
+    path = f"/talks/{uuid4()}"
+    sent = message(here, pupil_id=here.child_1, path=path)
+    await here.hear(sent)
+    row = row_of(await text_of(here, here.guardian_a, "/messages"), sent)
+    assert "A talk is booked: Ebba Ek" in row
+    assert f'href="{path}"' in row
+    assert "A talk is booked: Ebba Ek" in await text_of(here, here.guardian_a)
+    page = await text_of(here, here.guardian_a, f"/n/{sent.notification_id}")
+    assert '<p class="lead">Ebba Ek</p>' in page
+    assert f'class="button" href="{path}"' in page
+    looks = await here.rows("select pupil_id from audit_entry where about = :id", id=str(sent.notification_id))
+    assert [look.pupil_id for look in looks] == [here.child_1]
+
+
+@pytest.mark.parametrize("pupil", ["child_2", "stranger_child", "protected_child", "other_child", "nobody known"])
+async def test_a_message_about_a_pupil_whom_the_reader_may_not_see_names_nobody_and_opens_no_talk(
+    here: Stage, pupil: str
+) -> None:
+    path, about = f"/talks/{uuid4()}", getattr(here, pupil, uuid4())
+    sent = message(here, person_id=here.guardian_b_ended, school_id=here.school_2, pupil_id=about, path=path)
+    aside = message(here, person_id=here.guardian_b, pupil_id=about, path=path)
+    await here.hear(sent, aside)
+    for reader, one in ((here.guardian_b_ended, sent), (here.guardian_b, aside)):
+        for page in ("/home", "/messages", f"/n/{one.notification_id}"):
+            answer = await here.get(reader, page)
+            assert answer.status_code == 200
+            assert "A talk is booked" in answer.text or page == "/home"
+            assert path not in answer.text
+            for name in ("Olle", "Filip", "Pia", "Uno"):
+                assert name not in answer.text
+    assert await here.rows("select * from audit_entry where pupil_id = :id", id=about) == []
+
+
+async def test_a_right_that_ends_takes_the_name_out_of_old_messages(here: Stage) -> None:
+    sent = message(
+        here, person_id=here.former_guardian, school_id=here.school_2, pupil_id=here.almost_adult, path="/talks/x"
+    )
+    await here.hear(sent)
+    assert "Nils" in row_of(await text_of(here, here.former_guardian, "/messages"), sent)
+    here.clock.instant = at("01:00", TODAY + timedelta(days=1))
+    for page in ("/messages", f"/n/{sent.notification_id}"):
+        shown = await text_of(here, here.former_guardian, page)
+        assert "A talk is booked" in shown
+        assert "Nils" not in shown
+        assert "/talks/x" not in shown
+
+
+async def test_the_home_of_a_protected_pupil_reads_about_whom_and_no_other_home_does(here: Stage) -> None:
+    sent = message(here, person_id=here.guardian_p, school_id=here.school_2, pupil_id=here.protected_child)
+    await here.hear(sent)
+    assert "Pia Dold" in row_of(await text_of(here, here.guardian_p, "/messages"), sent)
+    assert "Pia Dold" in await text_of(here, here.guardian_p, f"/n/{sent.notification_id}")
+    for reader in (here.guardian_a, here.mentor_2, here.principal_2, here.officer):
+        assert (await here.get(reader, f"/n/{sent.notification_id}")).status_code == 404
+
+
+async def test_a_pupil_of_age_is_not_named_to_themselves(here: Stage) -> None:
+    sent = message(here, person_id=here.adult_pupil, school_id=here.school_2, pupil_id=here.adult_pupil)
+    await here.hear(sent)
+    assert "Alva" not in row_of(await text_of(here, here.adult_pupil, "/messages"), sent)
+    assert (await here.get(here.adult_pupil, f"/n/{sent.notification_id}")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["//evil.example/x", "https://evil.example", "/\\evil.example", "/%2f/evil.example"])
+async def test_a_path_that_is_not_ours_is_never_a_link(here: Stage, path: str) -> None:
+    sent = message(here, pupil_id=here.child_1, path=path)
+    await here.hear(sent)
+    for page in ("/home", "/messages", f"/n/{sent.notification_id}"):
+        assert "evil" not in await text_of(here, here.guardian_a, page)
+
+
+@pytest.mark.parametrize("path", ["/talks/rounds", "/talks/rounds/5a1e"])
+@pytest.mark.parametrize("who", ["mentor", "principal"])
+async def test_staff_reach_the_message_about_pupils_without_a_talk_and_the_page_it_is_about(
+    here: Stage, who: str, path: str
+) -> None:
+    reader: UUID = getattr(here, who)
+    why = "is the one it is meant for"
+    sent = message(here, NotificationKind.TALKS_LACKING, person_id=reader, path=path, why=why)
+    await here.hear(sent)
+    first = f"/class/{here.class_1}" if who == "mentor" else f"/school/{here.school_1}"
+    assert (await text_of(here, reader, first)).count('href="/messages"') == 1
+    row = row_of(await text_of(here, reader, "/messages"), sent)
+    assert "Pupils who have no talk yet" in row
+    assert "It is meant for you" in row
+    assert f'href="{path}"' in row
+    page = await text_of(here, reader, f"/n/{sent.notification_id}")
+    assert f'class="button" href="{path}"' in page
+    assert "Some pupils have no time for a talk yet" in page
+    assert 'href="/home"' not in page
+    assert (await here.get(here.mentor_2, f"/n/{sent.notification_id}")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/messages", "/n/{sent}"])
+async def test_the_pages_of_messages_ask_the_database_no_more_than_six_times(here: Stage, path: str) -> None:
+    sent = message(here, pupil_id=here.child_1, path="/talks/wishes")
+    await here.hear(sent, message(here, pupil_id=here.child_2))
+    here_path = path.format(sent=sent.notification_id)
+    await here.get(here.guardian_a, here_path)
+    asked = statements(here.kit)
+    assert (await here.get(here.guardian_a, here_path)).status_code == 200
+    assert len(asked) <= 6, asked
+
+
+async def test_a_pupil_who_is_erased_takes_the_messages_about_them_along(here: Stage) -> None:
+    await here.hear(message(here, pupil_id=here.child_1), message(here, pupil_id=here.child_2))
+    asked = PrivacyRequested(
+        request_id=uuid4(), wish=PrivacyWish.ERASE, person_id=here.child_1, requested_at=here.clock.now()
+    )
+    await here.hear(asked)
+    left = await here.rows("select pupil_id from delivery where kind = 'talk_booked'")
+    assert [one.pupil_id for one in left] == [here.child_2]
 
 
 # The calendar.

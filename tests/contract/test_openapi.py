@@ -32,7 +32,8 @@ from services.registry.main import app_on as registry_on
 from services.registry.settings import RegistrySettings
 from shared.clock import ManualClock
 from shared.kit import Kit, make_kit
-from tests.connected.attack_stage import SOURCES, Browser, Cookie, World, a_world
+from tests.connected.attack_browser import Browser, Cookie
+from tests.connected.attack_stage import SOURCES, World, a_world
 from tests.portal_stage import TEN
 
 pytestmark = pytest.mark.connected

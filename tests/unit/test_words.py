@@ -46,7 +46,7 @@ def test_a_translation_has_the_same_places_and_forms_as_its_text(home: Path, tag
             wanted = {place for form in forms(message.id) for place in PLACES.findall(form)}
             assert {place for form in forms(message.string) for place in PLACES.findall(form)} == wanted, message.id
             assert len(forms(message.string)) == len(forms(message.id)), message.id
-            assert not re.search(r"%(?!\(\w+\)s|%)", "".join(forms(message.string))), message.id
+            assert not re.search(r"%(?!\(\w+\)s)", "".join(forms(message.string)).replace("%%", "")), message.id
 
 
 @pytest.mark.parametrize("home", homes(), ids=lambda home: home.name)

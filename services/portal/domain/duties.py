@@ -25,7 +25,10 @@ AUTUMN = 8  # the month in which a school year begins
 
 
 class Seen(IntFlag):
-    """What is on record about a duty. All but the last are kept with it: moments only ever add to them."""
+    """What is on record about a duty. All but the last are kept with it: moments only ever add to them.
+
+    A duty that is said to be another school's, or to have another last day, is judged anew from its moments.
+    """
 
     SENT = 1
     DELIVERED = 2

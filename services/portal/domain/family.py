@@ -79,7 +79,10 @@ class Told:
 
 @dataclass(frozen=True)
 class Message:
-    """A message to the reader that is over, and on which verdict it was sent."""
+    """A message to the reader that is over, and on which verdict it was sent.
+
+    `path` is what it asked to open, as it came: whoever makes a link of it sees to it that it is one of ours.
+    """
 
     notification_id: UUID
     kind: str
@@ -87,6 +90,7 @@ class Message:
     at: datetime
     why: str | None = None
     pupil_id: UUID | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True)

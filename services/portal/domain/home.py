@@ -105,7 +105,7 @@ def home(pupils: Iterable[Pupil], facts: Facts, reader: UUID, now: datetime) -> 
     return Home(
         days=days,
         messages=facts.messages,
-        names=facts.names,
+        names={one: name for one, name in facts.names.items() if one != reader},  # oneself is not named to oneself
         rights_asked="rights" in facts.questions,
         to_sign=tuple(one.pupil.pupil_id for one in days if one.pupil.pupil_id in to_sign),
         asked=asked((talk for talk in facts.talks if talk.pupil_id in answers), now),

@@ -17,7 +17,10 @@ KEPT = frozenset({CommitmentStatus.DONE, CommitmentStatus.FULFILLED})
 
 
 class Talk(BaseModel):
-    """A talk as it was last stated. `was_from` and `was_to` are the last time it had, also when it has none now."""
+    """A talk as it was last stated. `was_from` and `was_to` are the last time it had, also when it has none now.
+
+    `signed`: the reader at home has signed the plan as it stands; said to no one else.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -36,6 +39,7 @@ class Talk(BaseModel):
     was_from: datetime | None = None
     was_to: datetime | None = None
     heard_at: datetime | None = None
+    signed: bool = False
 
     def comes(self, now: datetime) -> bool:
         """True when it has a time that is not over."""
@@ -119,7 +123,7 @@ class Counted:
 
 
 def asks(talk: Talk, now: datetime) -> Ask | None:
-    """What this talk waits for the home to do now; None when it waits for nobody there."""
+    """What this talk waits for the reader at home to do now; None when it does not wait for them."""
     match talk.state:
         case TalkState.WANTED if _books(talk, now):
             return Ask.BOOK
@@ -127,7 +131,7 @@ def asks(talk: Talk, now: datetime) -> Ask | None:
             return Ask.WISHES
         case TalkState.PROPOSED if talk.starts_at is not None and now < talk.starts_at:
             return Ask.ANSWER
-        case TalkState.HELD:
+        case TalkState.HELD if not talk.signed:
             return Ask.SIGN
     return None
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.portal.domain.family import WANTS_NO_MAIL, Facts, Hours, Membership, Message, Pupil, Signature, Told
 from services.portal.domain.talks import Counted, Talk
 from services.portal.store.talks import MINE as MY_TALK
+from services.portal.store.talks import SIGNED as I_SIGNED
 from shared.events.duties import DutyStatus
 from shared.events.notify import NotificationKind
 from shared.events.roster import PersonStated
@@ -42,21 +43,23 @@ TOLD_FROM = """
     left join lateral (select m.evidence_id as id from duty_moment m
         where m.duty_id = d.duty_id and m.status in ('sent', 'delivered', 'unreachable') limit 1) n on true
 """
-# Messages that name nobody: whoever had one goes on seeing that it came. About rights, its reader; about talks and
-# meetings, a day and nothing else.
+# Messages that whoever had one goes on seeing: about rights, talks and meetings. The pupil and the path are left out
+# once the reader may not see that pupil any more; what stays is a day and a kind.
 NAMELESS = [
     kind.value
     for kind in NotificationKind
     if kind is NotificationKind.RIGHTS_ASKED
     or kind.value.partition("_")[0] in ("talk", "talks", "commitment", "meeting", "offer")
 ]
-# A message about a pupil is only for who may see that pupil now.
-MESSAGES = """
-    select 'message' as kind, p.pupil_id as id, jsonb_build_object('notification', x.notification_id, 'kind', x.kind,
-        'status', x.status, 'why', x.why, 'at', x.at) as data, x.at
+MESSAGE = """jsonb_build_object('notification', x.notification_id, 'kind', x.kind, 'status', x.status, 'why', x.why,
+        'at', x.at, 'path', case when seen.id is not null or x.pupil_id is null then x.path end)"""
+# A message about an absence is only for who may see that pupil now.
+MESSAGES = f"""
+    select 'message' as kind, seen.id, {MESSAGE} as data, x.at
     from delivery x left join lateral (select d.pupil_id from duty_moment m join duty d on d.duty_id = m.duty_id
         where m.evidence_id = x.notification_id limit 1) p on true
-    where x.person_id = :me and (p.pupil_id = any(cast(:ids as uuid[])) or x.kind = any(cast(:nameless as text[])))
+    left join unnest(cast(:ids as uuid[])) as seen(id) on seen.id = coalesce(p.pupil_id, x.pupil_id)
+    where x.person_id = :me and (seen.id = p.pupil_id or x.kind = any(cast(:nameless as text[])))
         and (x.status <> 'cancelled' or x.why = :unwanted)
     order by x.at desc, x.delivery_id limit :limit offset :offset
 """
@@ -106,7 +109,8 @@ HOME = text(
     union all
     select 'asked', q.person_id, to_jsonb(q.kind) from question q where q.person_id = :me and q.answered_at is null
     union all
-    select 'talk', t.pupil_id, to_jsonb(t) from pupil join talk t on t.pupil_id = pupil.id
+    select 'talk', t.pupil_id, to_jsonb(t) || jsonb_build_object('signed', {I_SIGNED})
+    from pupil join talk t on t.pupil_id = pupil.id
     where t.state in ('wanted', 'proposed', 'booked', 'held') and (pupil.id = :me or {MY_TALK})
     union all
     select 'agreed', c.pupil_id, jsonb_build_object('owner', c.owner, 'status', c.status, 'number', count(*),
@@ -121,20 +125,22 @@ HOME = text(
 )
 ONE = text(
     f"""
+    with x as materialized (select * from delivery where notification_id = :id and person_id = :me limit 1),
+    seen as materialized (
+        select coalesce((select d.pupil_id from duty_moment m join duty d on d.duty_id = m.duty_id
+            where m.evidence_id = :id limit 1), (select pupil_id from x)) as id
+    )
     select 'told' as kind, d.pupil_id as id, {TOLD} as data
     from duty d {TOLD_FROM}
     where d.duty_id = (select duty_id from duty_moment where evidence_id = :id limit 1) and d.kind = 'same_day_notice'
     union all
     select 'name', r.id, jsonb_build_array(r.state -> 'given_name', r.state -> 'family_name')
-    from roster r where r.event_type = 'roster.contact_stated.v1' and r.id = (
-        select d.pupil_id from duty_moment m join duty d on d.duty_id = m.duty_id where m.evidence_id = :id limit 1)
+    from roster r where r.event_type = 'roster.contact_stated.v1' and r.id = (select id from seen)
     union all
-    select 'person', r.id, r.state from roster r where r.event_type = 'roster.person_stated.v1' and r.id = (
-        select d.pupil_id from duty_moment m join duty d on d.duty_id = m.duty_id where m.evidence_id = :id limit 1)
+    select 'person', r.id, r.state from roster r
+    where r.event_type = 'roster.person_stated.v1' and r.id = (select id from seen)
     union all
-    select 'message', null, jsonb_build_object('notification', x.notification_id, 'kind', x.kind, 'status', x.status,
-        'why', x.why, 'at', x.at)
-    from delivery x where x.notification_id = :id and x.person_id = :me
+    select 'message', x.pupil_id, {MESSAGE} from x cross join seen
     """
 )
 MINE = text(f"{NAMES} union all (select kind, id, data from ({MESSAGES}) m)")
@@ -265,7 +271,9 @@ def _told(pupil_id: UUID, data: Any) -> Told:
 
 def _message(pupil_id: UUID | None, data: Any) -> Message:
     at = _instant(data["at"])
-    return Message(UUID(data["notification"]), data["kind"], data["status"], at, data["why"], pupil_id)
+    return Message(
+        UUID(data["notification"]), data["kind"], data["status"], at, data["why"], pupil_id, path=data["path"]
+    )
 
 
 def _day(said: str) -> date:

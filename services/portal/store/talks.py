@@ -21,7 +21,7 @@ STATED = (
     "talk_id", "version", "tenant_id", "school_id", "pupil_id", "kind", "state", "starts_at", "ends_at", "place",
     "video", "sequence", "answer_by", "books_from", "books_until",
 )  # fmt: skip
-TALK_NAMES = (*STATED, "was_from", "was_to", "heard_at")
+TALK_NAMES = (*STATED, "was_from", "was_to", "pupil_signed", "heard_at")
 COMMITMENT_STATED = ("commitment_id", "version", "tenant_id", "pupil_id", "talk_id", "owner", "due", "status")
 # A talk that has lost its time still says when it was to be, so that a calendar can take it back.
 KEEP_TIMES = newer_wins(TALK, ("talk_id",), TALK_NAMES)
@@ -29,21 +29,25 @@ for _name in ("was_from", "was_to"):
     KEEP_TIMES = KEEP_TIMES.replace(
         f"{_name} = excluded.{_name}", f"{_name} = coalesce(excluded.{_name}, talk.{_name})"
     )
-# A condition on a talk `t`: it is arranged for the reader.
+# Conditions on a talk `t`: it is arranged for the reader; the reader has signed its plan.
 MINE = "exists (select from talk_guest g where g.talk_id = t.talk_id and g.person_id = :me)"
+SIGNED = (
+    "(t.pupil_id = :me and t.pupil_signed "
+    "or exists (select from talk_guest g where g.talk_id = t.talk_id and g.person_id = :me and g.signed))"
+)
 
 
 async def write_talks(session: AsyncSession, stated: Iterable[TalkStated], now: datetime) -> None:
-    """Keep the newest statement of each talk, and for whom it is arranged."""
+    """Keep the newest statement of each talk, for whom it is arranged, and who of them has signed."""
     newest = {one.talk_id: one for one in sorted(stated, key=lambda one: one.version)}
-    rows = [(*_values(one, STATED), *_time(one), now) for one in newest.values()]
+    rows = [(*_values(one, STATED), *_time(one), one.pupil_id in one.signed_by, now) for one in newest.values()]
     written = await insert_rows(session, TALK, TALK_NAMES, rows, KEEP_TIMES)
     fresh = [row.talk_id for row in written]
     if not fresh:
         return
     await session.execute(delete(GUEST).where(GUEST.c.talk_id.in_(fresh)))
-    guests = [(one, guest) for one in fresh for guest in set(newest[one].guardian_ids)]
-    await insert_rows(session, GUEST, ("talk_id", "person_id"), guests, ONCE)
+    guests = [(one, guest, guest in newest[one].signed_by) for one in fresh for guest in set(newest[one].guardian_ids)]
+    await insert_rows(session, GUEST, ("talk_id", "person_id", "signed"), guests, ONCE)
 
 
 async def write_commitments(session: AsyncSession, stated: Iterable[CommitmentStated], now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.portal import outgoing
 from services.portal.domain.duties import marks
-from services.portal.domain.family import Message, Pupil, Told, pupils_of
+from services.portal.domain.family import Facts, Message, Pupil, Told, pupils_of
 from services.portal.domain.home import Noticed, Stand, noticed
 from services.portal.store.families import message_facts, notice_facts
 from services.portal.store.wishes import acknowledge
@@ -33,7 +33,10 @@ SETTLED = frozenset({Stand.READ, Stand.RETRACTED, Stand.CHECKING, Stand.WRITING}
 
 @dataclass(frozen=True)
 class Notice:
-    """What the page shows. `school` is None when somebody's identity is protected; `told` when nothing is owed."""
+    """What the page shows. `school` is None when somebody's identity is protected; `told` when nothing is owed.
+
+    `name` is empty when the message is about nobody in particular, or the reader may not be told about whom.
+    """
 
     notification_id: UUID
     told: Told | None
@@ -49,6 +52,13 @@ class Notice:
     school: SchoolStated | None = None
 
     @property
+    def pupil_id(self) -> UUID | None:
+        """Whom the page is about, as far as the reader may know."""
+        if self.told:
+            return self.told.pupil_id
+        return self.message.pupil_id if self.message else None
+
+    @property
     def may_read(self) -> bool:
         """True when the reader answers for the pupil and has something to say that they have read."""
         return self.answers and self.stands is not None and self.stands.stand not in SETTLED
@@ -61,9 +71,9 @@ def add_notices(router: APIRouter, face: Face) -> None:
     async def notice_page(request: Request, notification_id: UUID, session: Me) -> Response:
         async with viewing(face.kit, roster, session) as view:
             notice = await find(view, notification_id)
-            if notice.told:
+            if pupil_id := notice.pupil_id:
                 what = "notice" if notice.at_home else "notice at school"
-                await trace(view, what, [notice.told.pupil_id], str(notification_id))
+                await trace(view, what, [pupil_id], str(notification_id))
         return face.show(request, view, "notice.html", notice=notice)
 
     @router.post("/n/{notification_id}/read")
@@ -83,7 +93,7 @@ def add_notices(router: APIRouter, face: Face) -> None:
             await trace(view, "messages", sorted(about))
         context: dict[str, Any] = {
             "messages": facts.messages,
-            "names": facts.names,
+            "names": {one: name for one, name in facts.names.items() if one != session.person_id},
             "page_number": page,
             "older": older,
         }
@@ -114,8 +124,29 @@ async def find(view: View, notification_id: UUID) -> Notice:
             school=None if protected else view.standing.schools.get(told.school_id),
         )
     if message and (message.kind == NotificationKind.RIGHTS_ASKED or sentences.about(message.kind)):
-        return Notice(notification_id, None, None, message, "", view.standing.zone, oneself=True, verdict=message.why)
+        return _announced(view, message, facts)
     raise HTTPException(404)
+
+
+def _announced(view: View, message: Message, facts: Facts) -> Notice:
+    """A message to this reader that no duty is behind. About whom it is, and what it opens, is for who may see them."""
+    pupil, pupils = facts.pupil, {one.pupil_id: one for one in pupils_of(view.standing, view.now)}
+    sees = pupil is not None and view.standing.may_see(pupil, Fact.NAME)
+    if not sees and message.pupil_id is not None:
+        message = replace(message, pupil_id=None, path=None)
+    mine = pupils.get(message.pupil_id) if message.pupil_id else None
+    named = message.pupil_id is not None and (mine is not None or not is_protected(pupil))
+    return Notice(
+        notification_id=message.notification_id,
+        told=None,
+        stands=None,
+        message=message,
+        name=facts.names.get(message.pupil_id, "") if named and message.pupil_id else "",
+        zone=mine.zone if mine else view.standing.zone,
+        oneself=mine is not None and mine.oneself,
+        at_home=bool(pupils),
+        verdict=message.why,
+    )
 
 
 def _verdict(view: View, message: Message | None, pupil: Pupil | None) -> str | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from services.portal.domain.family import WANTS_NO_MAIL
+from services.portal.domain.family import WANTS_NO_MAIL, Message
 from services.portal.domain.home import Stand
 from services.portal.domain.talks import Ask
 from shared.events.notify import DeliveryStatus, NotificationKind
 from shared.events.scheduling import Owner
 from shared.languages import N_
 from shared.roster.access import Why
+from shared.web.paths import HOME, own_path
 
 WHY = {
     Why.ANSWERS_FOR: N_("You answer for this child, by the registry’s word on that day."),
@@ -27,6 +28,19 @@ WHY = {
     Why.ONESELF: N_("It is about yourself: you are of age and decide alone."),
     Why.NOT_OF_AGE: N_("You are not 18 yet, so there was nothing to ask."),
     WANTS_NO_MAIL: N_("You want no e-mail about what is not urgent, so this is shown here only."),
+    # What else the notifications service says of a message, by the text that travels with it:
+    "is the one it is meant for": N_("It is meant for you, and for nobody else."),
+    "the registry has not told us who this is": N_("The registry has not told us who you are."),
+    "is not active in the registry": N_("The registry does not have you as active any more."),
+    "the time it is about has come": N_("The time it was about had come before it could be sent, so it was not sent."),
+    "a later message about the same time says what holds": N_(
+        "It was not sent, because a later message says how it is now."
+    ),
+    "the school corrected itself before the message was sent": N_(
+        "It was not sent, because the school corrected itself before."
+    ),
+    "has no tie to the pupil any more": N_("The registry does not tie you to the pupil any more."),
+    "has no usable e-mail address any more": N_("We had no e-mail address of yours that could be used."),
 }
 WHY_SHOWN = N_("You may see what concerns this pupil.")
 KINDS = {
@@ -49,7 +63,7 @@ KINDS = {
     NotificationKind.MEETING_BOOKED: N_("You have a seat at a meeting or a visit"),
     NotificationKind.MEETING_CANCELLED: N_("A meeting or a visit does not take place"),
     NotificationKind.OFFER_ASKED: N_("A teacher asks about what you have offered"),
-    NotificationKind.TALKS_LACKING: N_("Pupils without a talk this term"),
+    NotificationKind.TALKS_LACKING: N_("Pupils who have no talk yet"),
 }
 # What a message without a name was about: the words of its page, what its link says, and where it leads.
 TALKS_OPEN, MEETINGS_OPEN = (N_("To the talks"), "/talks"), (N_("To meetings and visits"), "/meetings")
@@ -101,10 +115,11 @@ ABOUT = {
         (N_("To the offers"), "/offers"),
     ),
     NotificationKind.TALKS_LACKING: (
-        N_("There are pupils who have no talk yet, and the term ends soon."),
+        N_("Some pupils have no time for a talk yet. The page shows how it stands now."),
         (N_("To the rounds of talks"), "/talks/rounds"),
     ),
 }
+OPEN = N_("Open what it is about")
 ASKS = {
     Ask.WISHES: (N_("say when you can come to a talk, or change what you have said"), N_("Say when")),
     Ask.ANSWER: (N_("the school proposes a talk"), N_("Accept or change")),
@@ -215,6 +230,19 @@ def kind(code: str) -> str:
 def about(code: str) -> tuple[str, tuple[str, str]] | None:
     """What a message that names nobody was about, and where it leads: words, and the link's words and path."""
     return ABOUT.get(NotificationKind(code)) if code in set(NotificationKind) else None
+
+
+def opens(message: Message) -> tuple[str, str] | None:
+    """Where a message leads beside its own page: the link's words, to translate, and a path of ours.
+
+    None for a message that has nothing beside its own page.
+    """
+    said = about(message.kind)
+    if said is None:
+        return None
+    words, path = said[1]
+    own = own_path(message.path)
+    return (words, path) if own in (HOME, path) else (OPEN, own)
 
 
 def asks(ask: Ask) -> tuple[str, str]:

@@ -15,11 +15,12 @@ from shared.web.pages import Pages
 from shared.web.viewing import View
 
 MEETINGS = ("/meetings", N_("Meetings and visits"))
+MESSAGES = ("/messages", N_("Messages"))
 HOME_LINKS = (
     ("/home", N_("Today")),
     ("/talks", N_("Talks")),
     MEETINGS,
-    ("/messages", N_("Messages")),
+    MESSAGES,
     ("/preferences", N_("Settings")),
 )
 SETTINGS = ("/preferences", "/calendar", "/consents", "/who-looked")
@@ -38,7 +39,8 @@ def links(standing: Standing) -> list[tuple[str, str]]:
     found += [(f"/school/{school.school_id}", school.name) for school in schools]
     found += [("/municipality", N_("Municipality"))] if standing.municipality else []
     if {Role.MENTOR, Role.PRINCIPAL, Role.MUNICIPALITY}.intersection(standing.roles):
-        found += [("/talks/rounds", N_("Rounds of talks")), *([] if MEETINGS in found else [MEETINGS])]
+        found += [("/talks/rounds", N_("Rounds of talks"))]
+        found += [one for one in (MEETINGS, MESSAGES) if one not in found]
     return found
 
 

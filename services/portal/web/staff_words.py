@@ -163,6 +163,12 @@ VERDICTS = {
     "the school corrected itself before the message was sent": N_("The school corrected itself before it was sent"),
     "has no tie to the pupil any more": N_("Has no tie to the pupil any more"),
     "has no usable e-mail address any more": N_("Has no usable e-mail address any more"),
+    "wants no e-mail for what is not urgent": N_("Wants no e-mail about what is not urgent"),
+    "is the one it is meant for": N_("Is the one it is meant for"),
+    "the registry has not told us who this is": N_("The registry has not told us who this is"),
+    "is not active in the registry": N_("Is not active in the registry"),
+    "the time it is about has come": N_("The time it is about had come"),
+    "a later message about the same time says what holds": N_("A later message says how it is now"),
 }
 
 

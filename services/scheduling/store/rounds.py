@@ -16,7 +16,7 @@ from services.scheduling.domain.rounds import RoundPlan, RoundState, Stretch, Ti
 from services.scheduling.tables import Host, Presence, Room, Round, RoundClass, RoundDay, Slot, Talk
 from shared.db.bulk import ONCE, insert_rows
 from shared.db.engine import table_of
-from shared.events.roster import ContactStated, GroupStated, SchoolStated
+from shared.events.roster import ContactStated, GroupStated, PersonStated, SchoolStated
 from shared.events.scheduling import TalkState
 from shared.ids import derived_id, new_id
 
@@ -157,6 +157,7 @@ class TalkLine:
     name: str | None
     protected: bool
     answered: bool
+    pupil: PersonStated | None = None
 
 
 @dataclass(frozen=True)
@@ -441,7 +442,8 @@ def _line(fact: Mapping[str, Any]) -> TalkLine:
     person, contact = fact["person"], fact["contact"]
     protected = bool(person) and person.get("marking", "none") != "none"
     name = f"{contact['given_name']} {contact['family_name']}" if contact and not protected else None
-    return TalkLine(Talk.model_validate(fact["talk"]), name, protected, fact["answered"])
+    pupil = PersonStated.model_validate(person) if person else None
+    return TalkLine(Talk.model_validate(fact["talk"]), name, protected, fact["answered"], pupil)
 
 
 def _room(name: str) -> str:

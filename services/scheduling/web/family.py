@@ -77,6 +77,7 @@ def add_family(router: APIRouter, face: Face, _: SchedulingSettings) -> None:
             family = children(view, talks)
             programme = hosted(talks, session.person_id, view.now)
             looked = [one.pupil_id for one in family if one.pupil_id != session.person_id]
+            looked += [one.pupil_id for some in programme.values() for one in some]
             await done(face, view, what="talks", pupils=looked)
         return face.show(
             request,

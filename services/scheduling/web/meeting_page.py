@@ -174,6 +174,7 @@ async def _shown(
     async with viewing(face.kit, roster, session) as view:
         seen = await _seen(view, meeting_id)
         looked_at = [pupil.pupil_id for one in seen.roll for pupil in one.pupils]
+        looked_at += [one for one in seen.children if one != session.person_id]
         await _leave(face, view, looked_at)
     more: dict[str, Any] = {"done": done, "refused": refused, "typed": typed, "largest": LARGEST_PARTY}
     return face.show(request, view, "meeting.html", status, seen=seen, meet=seen.meet, **more)

@@ -41,6 +41,7 @@ class Line:
     children: list[str | None]
     runs: bool
     same_time: bool
+    pupil_ids: list[UUID]
 
 
 def add_meetings(router: APIRouter, face: Face, _: SchedulingSettings) -> None:
@@ -55,7 +56,7 @@ def add_list(router: APIRouter, face: Face) -> None:
     @router.get("/meetings")
     async def coming(request: Request, session: Me, done: Annotated[Done | None, Query()] = None) -> Response:
         async with viewing(face.kit, roster, session) as view:
-            lines = await _lines(view)
+            lines = await _looked_at(face, view)
         over = [line for line in lines if line.meet.is_over(view.now)]
         return face.show(
             request,
@@ -125,6 +126,13 @@ def add_changing(router: APIRouter, face: Face) -> None:
         return _form(face, request, view, form, classes, status, meeting=meeting, sittings=sittings)
 
 
+async def _looked_at(face: Face, view: View) -> list[Line]:
+    """The reader's meetings, and that their children were looked at."""
+    lines = await _lines(view)
+    await done(face, view, what="meetings", pupils=[pupil for line in lines for pupil in line.pupil_ids])
+    return lines
+
+
 async def _lines(view: View) -> list[Line]:
     """The reader's meetings in order of time: for their children, of their classes, at their school."""
     standing = view.standing
@@ -145,6 +153,7 @@ async def _lines(view: View) -> list[Line]:
                     [found.names.get(one) if one != me else None for one in children],
                     runs(standing, meet.school_id, meet.classes),
                     bool(children and same.get(meet.meeting_id)),
+                    [one for one in children if one != me],
                 )
             )
     return lines

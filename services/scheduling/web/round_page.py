@@ -26,9 +26,9 @@ from services.scheduling.settings import SchedulingSettings
 from services.scheduling.store import rounds
 from services.scheduling.store.people import Worker, workers_of
 from services.scheduling.store.rounds import Board, HostOf, RoundFull, SlotOf, TalkLine, board_of, load_round
-from services.scheduling.tables import Talk, roster
+from services.scheduling.tables import roster
 from services.scheduling.web.round_form import stretch_of
-from services.scheduling.web.rounds import STATES, is_staff
+from services.scheduling.web.rounds import STATES, workplaces
 from services.scheduling.web.shown import act, done
 from shared.clock import local_date
 from shared.events.envelope import Outgoing
@@ -180,7 +180,7 @@ def leads(standing: Standing, full: RoundFull) -> bool:
     if full.round.school_id not in standing.schools or full.round.tenant_id != standing.tenant_id:
         return False
     mine = bool(full.classes) and all(group in standing.mentor_groups for group in full.classes)
-    author = full.round.author_id == standing.person.person_id and is_staff(standing)
+    author = full.round.author_id == standing.person.person_id and full.round.school_id in workplaces(standing)
     return full.round.school_id in standing.principal_of or mine or author
 
 
@@ -191,10 +191,12 @@ def sees(standing: Standing, full: RoundFull) -> bool:
     return leads(standing, full) or theirs or standing.in_charge_of(full.round.school_id)
 
 
-def names(standing: Standing, full: RoundFull, talk: Talk) -> bool:
-    """May see whose talk it is: the principal, the mentor of the class, and who holds it."""
-    principal = full.round.school_id in standing.principal_of
-    return principal or talk.group_id in standing.mentor_groups or talk.host_id == standing.person.person_id
+def names(standing: Standing, full: RoundFull, one: TalkLine) -> bool:
+    """May see whose talk it is: who teaches the pupil at this school today, and who holds it, until it is signed."""
+    if one.pupil is None or full.round.school_id not in one.pupil.school_ids:
+        return False
+    holds = one.talk.host_id == standing.person.person_id and one.talk.state != TalkState.SIGNED
+    return holds or standing.teaches(one.pupil)
 
 
 async def _led(view: View, round_id: UUID, host_id: UUID | None = None) -> RoundFull:
@@ -211,7 +213,7 @@ async def _context(face: Face, view: View, round_id: UUID) -> dict[str, Any]:
     if board is None or not sees(view.standing, board.full):
         raise HTTPException(404)
     full, standing = board.full, view.standing
-    shown = [one for one in board.talks if names(standing, full, one.talk)]
+    shown = [one for one in board.talks if names(standing, full, one)]
     lead = leads(standing, full)
     workers = await workers_of(view.db, full.round.school_id, standing.today) if lead else []
     await done(face, view, what="round of talks", pupils=[one.talk.pupil_id for one in shown])

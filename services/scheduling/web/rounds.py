@@ -26,7 +26,7 @@ from services.scheduling.web.round_form import LINES, Typed, as_typed, planned, 
 from services.scheduling.web.shown import act, done
 from shared.events.roster import SchoolStated
 from shared.languages import N_
-from shared.roster.standing import Standing
+from shared.roster.standing import Standing, members_on
 from shared.web.face import Face, Me
 from shared.web.viewing import View, viewing
 
@@ -140,8 +140,8 @@ async def _lacking(view: View) -> list[Lacking]:
     standing = view.standing
     where = workplaces(standing)
     found = await lacking_at(view.db, where, standing.today, view.now) if where else []
-    groups = frozenset(standing.mentor_groups)
-    return [one for one in found if one.school_id in standing.principal_of or groups & one.group_ids]
+    taught = {pupil for group in standing.mentor_groups.values() for pupil in members_on(group, standing.today)}
+    return [one for one in found if one.school_id in standing.principal_of or one.pupil_id in taught]
 
 
 def _page(view: View, classes: Sequence[ClassOf], typed: Typed) -> dict[str, Any]:

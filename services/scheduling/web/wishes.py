@@ -79,7 +79,8 @@ def add_wishes(router: APIRouter, face: Face, _: SchedulingSettings) -> None:
     async def wishes_page(request: Request, session: Me, saved: Annotated[bool, Query()] = False) -> Response:
         async with viewing(face.kit, roster, session) as view:
             sheet = await _sheet(view)
-            await done(face, view, what="talk wishes", pupils=[one.talk.pupil_id for one in sheet.open])
+            its = [one.talk.pupil_id for one in (*sheet.open, *sheet.over)]
+            await done(face, view, what="talk wishes", pupils=[one for one in its if one != session.person_id])
         form = as_form(sheet.answers.stretches, sheet.days(sheet.open))
         return _page(face, request, view, sheet, form, sheet.answers.needs, saved=saved)
 

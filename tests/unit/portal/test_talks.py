@@ -19,7 +19,9 @@ HOUR = timedelta(hours=1)
 PUPILS = [UUID(int=number) for number in (1, 2, 3)]
 
 
-def talk(state: TalkState, *, starts: datetime | None = None, pupil: UUID = PUPILS[0], **more: datetime) -> Talk:
+def talk(
+    state: TalkState, *, starts: datetime | None = None, pupil: UUID = PUPILS[0], **more: datetime | bool | None
+) -> Talk:
     ends = starts + timedelta(minutes=25) if starts else None
     values = {"talk_id": uuid4(), "pupil_id": pupil, "kind": TalkKind.DEVELOPMENT, "state": state}
     return Talk.model_validate({**values, "starts_at": starts, "ends_at": ends, **more})
@@ -34,6 +36,7 @@ ANY_TALK = st.builds(
     answer_by=MOMENTS,
     books_from=MOMENTS,
     books_until=MOMENTS,
+    signed=st.booleans(),
 )
 
 
@@ -51,6 +54,7 @@ ANY_TALK = st.builds(
         (talk(TalkState.PROPOSED, starts=NOW), None),
         (talk(TalkState.BOOKED, starts=NOW + HOUR), None),
         (talk(TalkState.HELD, starts=NOW - HOUR), Ask.SIGN),
+        (talk(TalkState.HELD, starts=NOW - HOUR, signed=True), None),
         (talk(TalkState.SIGNED), None),
         (talk(TalkState.MISSED), None),
         (talk(TalkState.CANCELLED), None),
