@@ -20,7 +20,7 @@ NEW = "/talks/rounds/new"
 PERSON = Adult | Employee | Pupil
 SIGNED = """
     select t.talk_id, t.round_id, t.pupil_id, t.guardian_ids, t.host_id, c.commitment_id, c.version
-    from talk t join commitment c using (talk_id) where t.state = 'signed' and c.owner = 'school'
+    from talk t join commitment c using (talk_id) where t.state = 'signed' and c.owner = 'school' and t.host_id = any(%s)
     order by t.starts_at limit 1
 """
 AHEAD = """
@@ -57,7 +57,8 @@ async def scene(town: Town) -> Scene:
 
 async def _found(town: Town) -> Scene:
     whole, cast = town.cast.whole, town.cast
-    talk, round_id, pupil, guardians, host, commitment, _ = (await _until(town, SIGNED))[0]
+    hosts = [one.id for one in cast.round.mentors]
+    talk, round_id, pupil, guardians, host, commitment, _ = (await _until(town, SIGNED, hosts))[0]
     ahead, _, others = (await _until(town, AHEAD, round_id))[0]
     ids = {"talk": talk, "round": round_id, "pupil": pupil, "commitment": commitment, "ahead": ahead}
     for name, query, values in (("proposal", PROPOSAL, (round_id,)), ("meeting", MEETING, ()), ("offer", OFFER, ())):
