@@ -19,8 +19,9 @@ from tests.browser.town import PATIENCE, Town
 NEW = "/talks/rounds/new"
 PERSON = Adult | Employee | Pupil
 SIGNED = """
-    select t.talk_id, t.round_id, t.pupil_id, t.guardian_ids, t.host_id, c.commitment_id, c.version
-    from talk t join commitment c using (talk_id) where t.state = 'signed' and c.owner = 'school' and t.host_id = any(%s)
+    select t.talk_id, t.round_id, t.pupil_id, t.guardian_ids, t.host_id, c.commitment_id
+    from talk t join commitment c using (talk_id)
+    where t.state = 'signed' and c.owner = 'school' and t.host_id = any(%s)
     order by t.starts_at limit 1
 """
 AHEAD = """
@@ -58,7 +59,7 @@ async def scene(town: Town) -> Scene:
 async def _found(town: Town) -> Scene:
     whole, cast = town.cast.whole, town.cast
     hosts = [one.id for one in cast.round.mentors]
-    talk, round_id, pupil, guardians, host, commitment, _ = (await _until(town, SIGNED, hosts))[0]
+    talk, round_id, pupil, guardians, host, commitment = (await _until(town, SIGNED, hosts))[0]
     ahead, _, others = (await _until(town, AHEAD, round_id))[0]
     ids = {"talk": talk, "round": round_id, "pupil": pupil, "commitment": commitment, "ahead": ahead}
     for name, query, values in (("proposal", PROPOSAL, (round_id,)), ("meeting", MEETING, ()), ("offer", OFFER, ())):
@@ -121,6 +122,8 @@ async def _patiently(town: Town, one: SchoolClass, *, books: bool) -> None:
 async def _open(mentor: Visitor, town: Town, *, books: bool) -> None:
     press, page = ("act", "check"), await mentor.open(NEW)
     form = {"even_so": "on"} | {f"{what}_{line}": "" for what in ("day", "from", "to") for line in range(6)}
+    answer_by, books_until = (f"{town.cast.day + timedelta(days=ahead)}T20:00" for ahead in (2, 5))
+    form |= {"answer_by": answer_by, "books_until": books_until}
     day = school_day_from(town.cast.day + timedelta(days=7))
     for line in range(3):
         form |= {f"day_{line}": f"{day}", f"from_{line}": "14:00", f"to_{line}": "19:00"}

@@ -41,9 +41,12 @@ async def test_a_newcomer_steps_into_every_role_from_the_first_page(enter: Enter
         await newcomer.through(button)
         assert newcomer.path.startswith(lands_on), f"{role} lands on {newcomer.path}"
         await expect(newcomer.page.locator(".who span")).to_have_text(name)
+        landed = newcomer.page.url
         for link in await newcomer.page.locator("header nav a").all_inner_texts():
             await newcomer.follow(link)
             await expect(newcomer.page.locator("h1")).to_have_count(1)
+            if not newcomer.page.url.startswith(newcomer.town.portal):
+                await newcomer.open(landed)  # another service, with links of its own
 
 
 async def test_a_guardian_logs_in_sees_two_schools_changes_a_preference_and_logs_out(enter: Enter, town: Town) -> None:

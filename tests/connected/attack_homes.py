@@ -67,9 +67,7 @@ def _guests(here: Settling, pupil: UUID) -> list[UUID]:
     return [] if pupil == here.who["adult_pupil"] else sorted(here.guardians(pupil), key=str)
 
 
-def _rights(
-    here: Settling, name: str, guardians: Iterable[UUID], hosts: frozenset[UUID], household: int = 0
-) -> Rights:
+def _rights(here: Settling, name: str, guardians: Iterable[UUID], hosts: frozenset[UUID], household: int = 0) -> Rights:
     pupil = here.who[name]
     home = here.guardians(pupil) & set(guardians)
     readers = here.readers(pupil) if not household else frozenset()
@@ -151,9 +149,7 @@ async def _by_who_left(here: Settling, db: AsyncSession, place: Place) -> None:
 async def former_school(here: Settling, db: AsyncSession) -> None:
     """What was agreed about child_1 at the school it has left: the new mentor reads that, and the old one nothing."""
     place, guardians = here.places[1], _guests(here, here.who["child_1"])
-    talk = _row(
-        here, place, here.here.class_2, "child_1", "over", TalkState.SIGNED, guardians, here.who["mentor_2"]
-    )
+    talk = _row(here, place, here.here.class_2, "child_1", "over", TalkState.SIGNED, guardians, here.who["mentor_2"])
     await _timed(db, here, talk, over=True)
     rights = _rights(here, "child_1", guardians, frozenset())
     apart = Rights(frozenset(), rights.home, rights.pupil, rights.readers, of_age=False)
@@ -179,7 +175,10 @@ async def _writings(here: Settling, db: AsyncSession, talk: t.Talk, rights: Righ
     acts = {"record": name in CHANGED, "sign": name in SIGNED, "agree": name in AGREED_NOW}
     who = {"record": rights.school, "agree": rights.school, "sign": rights.parties}
     doing = {verb: _one(who[verb], talk) if verb != "sign" else who[verb] for verb, now in acts.items() if now}
-    here.keep("held", Thing(talk.talk_id, may, doing, tuple(tokens), {"pupil": talk.pupil_id, "near": here.near(talk.pupil_id)}))
+    here.keep(
+        "held",
+        Thing(talk.talk_id, may, doing, tuple(tokens), {"pupil": talk.pupil_id, "near": here.near(talk.pupil_id)}),
+    )
 
 
 def _one(some: frozenset[UUID], talk: t.Talk) -> frozenset[UUID]:
@@ -238,7 +237,10 @@ async def _agreed(here: Settling, db: AsyncSession, talk: t.Talk, rights: Rights
     may = {"see": frozenset(reading), "done": school | promised, "fulfilled": school, "words": rights.school & school}
     acts = {"done": promised if name in ("child_2", "other_child_2") else frozenset[UUID]()}
     acts |= {"words": _one(rights.school, talk) if name == "adult_pupil" else frozenset()}
-    here.keep("commitment", Thing(row.commitment_id, may, acts, (what, how), {"pupil": pupil, "agreed": True, "near": here.near(pupil)}))
+    here.keep(
+        "commitment",
+        Thing(row.commitment_id, may, acts, (what, how), {"pupil": pupil, "agreed": True, "near": here.near(pupil)}),
+    )
     await _asked(here, db, row, guardian or pupil)
     return [what, how]
 
@@ -327,13 +329,20 @@ async def _meant(here: Settling, db: AsyncSession, talk: t.Talk, rights: Rights)
     )
     await put(db, row)
     may = dict.fromkeys(("see", "done", "fulfilled", "words"), rights.school)
-    here.keep("commitment", Thing(row.commitment_id, may, {}, (what,), {"pupil": talk.pupil_id, "agreed": False, "near": here.near(talk.pupil_id)}))
+    here.keep(
+        "commitment",
+        Thing(
+            row.commitment_id,
+            may,
+            {},
+            (what,),
+            {"pupil": talk.pupil_id, "agreed": False, "near": here.near(talk.pupil_id)},
+        ),
+    )
     return what
 
 
-async def _hold(
-    here: Settling, db: AsyncSession, talk: t.Talk, slot: t.Slot, person: UUID, rights: Rights
-) -> None:
+async def _hold(here: Settling, db: AsyncSession, talk: t.Talk, slot: t.Slot, person: UUID, rights: Rights) -> None:
     kept = [choice(talk, slot)]
     hold = t.Hold(
         hold_id=uuid4(), tenant_id=talk.tenant_id, person_id=person, choices=kept, until=TEN + timedelta(minutes=5)
@@ -399,7 +408,9 @@ async def _proposals(here: Settling, db: AsyncSession, place: Place) -> None:
         if mark == "now":
             await _lines(here, db, place, row)
         first = {doing: here.ids(place.principal)} if doing else {}
-        here.keep("proposal", Thing(row.proposal_id, {"see": its.may["run"]}, first, its.tokens, {"near": its.more["near"]}))
+        here.keep(
+            "proposal", Thing(row.proposal_id, {"see": its.may["run"]}, first, its.tokens, {"near": its.more["near"]})
+        )
 
 
 def _figures() -> dict[str, int]:
@@ -413,5 +424,3 @@ async def _lines(here: Settling, db: AsyncSession, place: Place, row: t.Proposal
         why = "host_full/more_slots" if number % 2 else None
         slot = None if why else one.more["free"]
         await put(db, t.ProposalTalk(proposal_id=row.proposal_id, talk_id=one.id, slot_id=slot, why_not=why))
-
-

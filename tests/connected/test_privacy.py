@@ -64,9 +64,12 @@ async def test_erasing_a_hundred_people_leaves_no_plain_trace(stage: Stage) -> N
     await start(stage)
     await stage.a_school_day()
     await bad_input(stage)
+    await asyncio.to_thread(stage.talks)
     await until(partial(everything_has_happened, stage), seconds=60)
     before = {name: found_in(await asyncio.to_thread(stage.dump, name)) for name in SERVICES}
-    assert all(before[name] for name in ("registry", "portal", "notifications")), "the search finds what is there"
+    assert all(before[name] for name in ("registry", "portal", "notifications", "scheduling")), (
+        "the search finds what is there"
+    )
     assert not await no_topic_has_a_trace(stage)
 
     await the_export_is_whole(stage, stage.pupils[0])
@@ -144,6 +147,8 @@ async def the_export_is_whole(stage: Stage, one: Somebody) -> None:
     assert said["absence"]["lesson_result"][0]["invalid_minutes"] == 60
     assert said["notifications"]["delivery"]
     assert said["portal"]["duty"]
+    kept = {"talk", "preparation", "record", "signature", "commitment", "check_in", "adaptation", "coverage"}
+    assert kept <= set(said["scheduling"])
     page = (folder / "person.html").read_text(encoding="utf-8")
     assert f"Plåntson{one.number:03}" in page
     assert "Närvaro på lektioner" in page

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from deploy.embedded.postgres import Postgres
 from services.portal import consumers as portal_consumers
@@ -18,6 +20,7 @@ from services.portal.tables import metadata as portal_metadata
 from services.registry import consumers as registry_consumers
 from services.registry.domain.kinds import Resource
 from services.registry.importer import rows_of
+from services.scheduling import consumers as scheduling_consumers
 from shared.clock import ManualClock
 from shared.events.envelope import Event, Outgoing, Received
 from shared.events.people import ConsentBasis, ConsentStated
@@ -27,7 +30,10 @@ from shared.kit import Kit
 from shared.messaging.dead_letters import encode_headers
 from shared.messaging.outbox import say
 from shared.messaging.reader import Batch, Reader
+from shared.rights.privacy import unpacked
+from tests.connected.attack_stage import World, a_world, marks
 from tests.connected.registry_stage import Stage, a_stage
+from tests.portal_stage import TEN
 from tests.stack import kit_off_kafka
 from tests.unit.registry.rows import FATHER, MOTHER, PUPIL, SCHOOL, grown_up, meta, organisation, pupil, responsible
 
@@ -139,3 +145,82 @@ async def test_a_dead_letter_goes_when_only_a_header_names_the_person_and_others
     async with kit.sessions() as session:
         assert list(await session.scalars(select(portal_tables.dead_letter.c.offset))) == [1]
     await kit.close()
+
+
+# What the scheduling service keeps: the town of the attack stage, in which every free text is a string of its own.
+
+
+@pytest.fixture
+async def world(postgres: Postgres) -> AsyncIterator[World]:
+    made = await a_world(postgres, ManualClock(TEN))
+    yield made
+    await made.close()
+
+
+async def found_in(kit: Kit, *wanted: str) -> dict[str, int]:
+    """In how many rows of which tables one of these strings stands."""
+    naming = "select count(*) from {} t where exists (select from unnest(cast(:all as text[])) w where strpos(t::text, w) > 0)"
+    async with kit.sessions() as session:
+        counts = {
+            name: await session.scalar(text(naming.format(f'"{name}"')), {"all": list(wanted)})
+            for name in kit.tables.outbox.metadata.tables
+        }
+    return {name: count for name, count in counts.items() if count}
+
+
+def about(world: World, pupil: UUID) -> tuple[str, ...]:
+    """Every string that was planted about this pupil: what was said, prepared, agreed, and noted apart."""
+    kinds = ("coming", "held", "commitment", "adaptation")
+    things = [one for kind in kinds for one in world.town.things[kind]]
+    return tuple(t for one in things for t in one.tokens if pupil in (one.more.get("pupil"), one.id))
+
+
+async def test_all_that_talks_left_of_a_pupil_goes_with_the_pupil_and_nothing_else(world: World) -> None:
+    kit, child = world.kits["scheduling"], world.who["child_1"]
+    mine, others = about(world, child), about(world, world.who["child_2"])
+    before = await found_in(kit, *mine)
+    assert set(before) == {"preparation", "record", "commitment", "adaptation"}
+    kept = await found_in(kit, *others)
+    await erase(kit, privacy(scheduling_consumers.readers()), child)
+    assert await found_in(kit, *mine) == {}
+    assert set(await found_in(kit, str(child))) <= {"outbox", "hold", "roster"}
+    assert await found_in(kit, *others) == kept, "a sister's stays"
+
+
+async def test_what_a_guardian_said_and_offered_goes_with_them_and_the_child_s_plan_stays(world: World) -> None:
+    """What somebody else wrote of them in free text is not found: nothing there says by an id who is meant."""
+    kit, guardian = world.kits["scheduling"], world.who["stranger"]
+    tokens = [t for one in world.town.things["offer"] if guardian in one.acts["own"] for t in one.tokens]
+    said = {"wish", "need", "offer", "hold", "waiting", "registration"}
+    async with kit.sessions.begin() as session:
+        words = {"title": marks(guardian)[0], "id": [one.id for one in world.town.things["round"]][0]}
+        await session.execute(text("update round set title = :title where round_id = :id"), words)
+    plan = await found_in(kit, *about(world, world.who["stranger_child"]))
+    await erase(kit, privacy(scheduling_consumers.readers()), guardian)
+    assert await found_in(kit, *tokens) == {}
+    assert not said & set(await found_in(kit, str(guardian)))
+    assert set(await found_in(kit, *marks(guardian))) == {"round"}, "a name that somebody typed elsewhere"
+    assert await found_in(kit, *about(world, world.who["stranger_child"])) == plan
+
+
+async def test_the_export_hands_out_what_talks_keep_about_a_person(world: World) -> None:
+    kit, pupil, guardian = world.kits["scheduling"], world.who["child_2"], world.who["guardian_a"]
+    about_pupil = await export(kit, pupil)
+    tables = {"talk", "preparation", "record", "commitment", "check_in", "adaptation", "absence_sum", "coverage"}
+    assert tables <= set(about_pupil)
+    said = json.dumps(about_pupil)
+    assert all(one in said for one in about(world, pupil))
+    assert not any(one in said for one in about(world, world.who["stranger_child"]))
+    assert {"wish", "need", "hold", "waiting"} <= set(await export(kit, guardian))
+
+
+async def export(kit: Kit, person_id: UUID) -> Mapping[str, list[dict[str, Any]]]:
+    """What the scheduling service hands out about somebody."""
+    now = kit.clock.now()
+    asked = PrivacyRequested(request_id=uuid4(), wish=PrivacyWish.EXPORT, person_id=person_id, requested_at=now)
+    received: list[Received[Event]] = [Received(asked, str(uuid4()).encode(), None, asked.topic, 0, 0)]
+    async with kit.sessions.begin() as session:
+        [said] = await privacy(scheduling_consumers.readers()).handle(session, Batch(received, now))
+    assert isinstance(said.event, PrivacyAnswered)
+    assert said.event.content
+    return unpacked(said.event.content)

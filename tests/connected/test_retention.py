@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from importlib import import_module
 from uuid import UUID, uuid4
@@ -115,6 +115,83 @@ async def test_a_question_that_waits_for_an_answer_stays_however_old(kits: Open,
         await put(kit, "question", **who, kind="rights", asked_at=long_ago, answered_at=answered_at)
     assert await apply(kit) == {"answered questions": 1}
     assert await left(kit, "question") == 1
+
+
+async def test_a_talk_goes_after_five_years_with_all_that_was_said_in_it(kits: Open, clock: ManualClock) -> None:
+    kit, now = kits("scheduling"), clock.now()
+    ids = {"tenant_id": uuid4(), "school_id": uuid4()}
+    round_id = await a_round(kit, ids)
+    for days in (5 * 365 + 1, 5 * 365 - 1):
+        await a_talk(kit, round_id, ids, now - timedelta(days=days))
+    async with kit.sessions() as session:
+        found = await retention.look(session, "scheduling", kit.tables.outbox.metadata, now)
+    said = "talks and what was agreed"
+    assert {(due.rule.kind, due.rows) for due in found if due.rows} == {(said, 1)}
+    tables = ("talk", "preparation", "record", "signature", "commitment", "check_in")
+    assert [await left(kit, name) for name in tables] == [2] * 6, "looking deletes nothing"
+    assert await apply(kit) == {said: 1}
+    assert [await left(kit, name) for name in tables] == [1] * 6
+    assert await left(kit, "round") == 1, "others' talks hang on it"
+
+
+async def test_what_homes_said_of_their_time_goes_a_month_later_and_a_measure_only_once_it_ended(
+    kits: Open, clock: ManualClock
+) -> None:
+    kit, now = kits("scheduling"), clock.now()
+    who, month = {"tenant_id": uuid4(), "person_id": uuid4()}, timedelta(days=31)
+    for at in (now - month, now):
+        await put(kit, "wish", wish_id=uuid4(), **who, starts_at=at, ends_at=at, gladly=True)
+        await put(kit, "hold", hold_id=uuid4(), **who, choices=[], until=at, extended=0)
+        await put(kit, "booking", key=str(at), **who, talk_ids=[], at=at)
+    measure = {"tenant_id": uuid4(), "school_id": uuid4(), "pupil_id": uuid4(), "words": "", "author_id": uuid4()}
+    long_ago = now - timedelta(days=1101)
+    for ended_at in (None, long_ago):
+        await put(kit, "adaptation", adaptation_id=uuid4(), **measure, noted_at=long_ago, ended_at=ended_at)
+    gone = {"when homes can come": 1, "times being chosen": 1, "answers to bookings": 1, "support measures": 1}
+    assert await apply(kit) == gone
+    assert [await left(kit, name) for name in ("wish", "hold", "booking", "adaptation")] == [1, 1, 1, 1]
+
+
+async def test_an_offer_that_stands_stays_and_one_that_was_withdrawn_goes_with_the_questions(
+    kits: Open, clock: ManualClock
+) -> None:
+    kit, long_ago = kits("scheduling"), clock.now() - timedelta(days=400)
+    who = {"tenant_id": uuid4(), "school_id": uuid4(), "person_id": uuid4(), "title": "", "words": ""}
+    for withdrawn_at in (None, long_ago):
+        offer_id = uuid4()
+        await put(kit, "offer", offer_id=offer_id, **who, made_at=long_ago, withdrawn_at=withdrawn_at)
+        asked = {"asked_id": uuid4(), "offer_id": offer_id, "author_id": uuid4(), "words": "", "asked_at": long_ago}
+        await put(kit, "offer_asked", **asked)
+    assert await apply(kit) == {"offers of guardians": 1}
+    assert [await left(kit, name) for name in ("offer", "offer_asked")] == [1, 1]
+
+
+async def a_round(kit: Kit, ids: dict[str, UUID]) -> UUID:
+    """A round that is over."""
+    round_id, at = uuid4(), kit.clock.now()
+    its = {"round_id": round_id, "version": 1, "author_id": uuid4(), "kind": "development", "title": "", **ids}
+    flags = dict.fromkeys(("separate_talks", "video", "others_may_attend"), False)
+    numbers = {"talk_minutes": 25, "pause_minutes": 5, "longest_run": 5, "early_minutes": 0}
+    times = dict.fromkeys(("answer_by", "books_until", "created_at"), at)
+    await put(kit, "round", **its, **flags, **numbers, **times, state="closed")
+    return round_id
+
+
+async def a_talk(kit: Kit, round_id: UUID, ids: dict[str, UUID], at: datetime) -> None:
+    """A talk that was held then, with all that hangs on it."""
+    talk_id, commitment_id, pupil_id = (uuid4() for _ in range(3))
+    its = {"talk_id": talk_id, "round_id": round_id, "group_id": uuid4(), "pupil_id": pupil_id, **ids}
+    usual = {"household": 0, "video": False, "pinned": False, "sequence": 0, "invited": True, "guardian_ids": []}
+    await put(kit, "talk", **its, **usual, version=1, kind="development", state="signed", changed_at=at)
+    wrote = {"talk_id": talk_id, "version": 1, "author_id": uuid4(), "changed_at": at}
+    await put(kit, "preparation", **wrote, side="school", answers={})
+    await put(kit, "record", **wrote, summary="", present=[], held_at=at)
+    await put(kit, "signature", talk_id=talk_id, signed_by=uuid4(), record_version=1, at=at)
+    promised = {"commitment_id": commitment_id, "talk_id": talk_id, "pupil_id": pupil_id, "version": 1, **ids}
+    words = {"owner": "pupil", "what": "", "how": "", "status": "done"}
+    await put(kit, "commitment", **promised, **words, changed_at=at)
+    asked = {"check_in_id": uuid4(), "commitment_id": commitment_id, "person_id": uuid4()}
+    await put(kit, "check_in", **asked, asked_at=at, expires_at=at)
 
 
 async def test_old_lessons_and_results_go_from_the_registry_and_people_do_not(kits: Open, clock: ManualClock) -> None:

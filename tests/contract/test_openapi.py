@@ -26,27 +26,26 @@ from schemathesis import GenerationMode, checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from deploy.embedded.postgres import Postgres
-from services.portal.main import app_on as portal_on
-from services.portal.settings import PortalSettings
-from services.registry.main import app_on as registry_on
-from services.registry.settings import RegistrySettings
 from shared.clock import ManualClock
 from shared.kit import Kit, make_kit
 from tests.connected.attack_browser import Browser, Cookie
-from tests.connected.attack_stage import SOURCES, World, a_world
+from tests.connected.attack_stage import World, a_world, apps_on
 from tests.portal_stage import TEN
 
 pytestmark = pytest.mark.connected
 EXAMPLES = 4
 ENDLESS, ENDS_IT = ("changes",), ("/logout",)  # a stream that never ends; the end of the session that attacks
+PROGRAM = {"accept": "application/json"}
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,
     openapi_checks.content_type_conformance,
     openapi_checks.response_schema_conformance,
 ]
-SERVICES = ("portal", "registry", "absence", "scheduling", "bulletins", "notifications")
-WHO = ("nobody", "guardian_a", "officer")
+SERVICES = ("portal", "registry", "scheduling", "absence", "bulletins", "notifications")
+WITH_PAGES = SERVICES[:3]
+WHO = ("nobody", "guardian_a", "officer", "mentor", "principal")
+WHO_TALKS = WHO[3:]  # who has no more to open elsewhere than the others do
 
 
 @dataclass
@@ -67,19 +66,18 @@ async def running(postgres: Postgres) -> AsyncIterator[Running]:
     apps, kits = _apps(world)
     with _serving(apps) as addresses:
         yield Running(world, apps, addresses, {"nobody": None, **cookies})
-    for kit in (*kits, world.here.kit, world.importer.kit):
+    for kit in kits:
         await kit.close()
+    await world.close()
 
 
 def _apps(world: World) -> tuple[dict[str, FastAPI], list[Kit]]:
     """The apps on engine rooms of their own: theirs is another event loop."""
-    kits = [_again(world.here.kit), _again(world.importer.kit)]
-    portal = portal_on(kits[0], PortalSettings())
-    registry = registry_on(kits[1], RegistrySettings(sources=SOURCES))
+    kits = {name: _again(kit) for name, kit in world.kits.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SKOLBRO_DEMO", "true")  # notifications wants a secret otherwise
-        bare = {name: import_module(f"services.{name}.main").create_app() for name in SERVICES[2:]}
-    return {"portal": portal, "registry": registry, **bare}, kits
+        bare = {name: import_module(f"services.{name}.main").create_app() for name in SERVICES if name not in kits}
+    return {**apps_on(kits), **bare}, list(kits.values())
 
 
 def _again(kit: Kit) -> Kit:
@@ -178,15 +176,24 @@ def _examples(cases: Any, send: Any) -> None:
 def test_every_service_keeps_what_its_openapi_says(running: Running, service: str) -> None:
     spec, address = running.apps[service].openapi(), running.addresses[service]
     tokens: tuple[dict[str, str], ...] = ({}, {"Authorization": "Bearer here"}, {"Authorization": "Bearer wrong"})
-    counts = [attack(spec, address, None, CHECKS, token) for token in tokens]
-    assert bool(spec["paths"]) == (service == "registry")
-    assert all(counts) == (service == "registry")
+    counts = [attack(spec, address, None, CHECKS, {**PROGRAM, **token}) for token in tokens]
+    assert bool(spec["paths"]) == (service in ("registry", "scheduling"))
+    assert all(counts) == (service in ("registry", "scheduling"))
+
+
+def test_who_books_by_a_program_gets_what_the_openapi_says(running: Running) -> None:
+    """With a session and its token in the header: what is free, and bookings that are made up."""
+    cookie = running.cookies["guardian_a"]
+    assert cookie
+    spec = running.apps["scheduling"].openapi()
+    assert set(spec["paths"]) == {"/talks/api/free", "/talks/api/bookings"}
+    assert attack(spec, running.addresses["scheduling"], cookie, CHECKS, {**PROGRAM, "x-csrf": cookie.csrf})
 
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("who", WHO)
 def test_no_page_breaks_whoever_asks_for_whatever(running: Running, service: str, who: str) -> None:
     spec = openapi_of(running.apps[service])
-    assert len(spec["paths"]) >= (10 if service == "portal" else 3)
-    if who == "nobody" or service in ("portal", "registry"):
+    assert len(spec["paths"]) >= {"portal": 10, "scheduling": 50}.get(service, 3)
+    if who == "nobody" or service == "scheduling" or (service in WITH_PAGES and who not in WHO_TALKS):
         assert attack(spec, running.addresses[service], running.cookies[who], [checks.not_a_server_error])

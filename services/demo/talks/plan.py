@@ -20,10 +20,10 @@ from services.demo.timetable import local, school_day_from
 from shared.ids import derived_id
 
 KINDS = ("lower", "primary", "upper")  # where pupils sign themselves comes first
-TODAY, LATER = (time(9, 30), time(13, 30)), (time(9, 0), time(16, 0))
+TODAY, LATER = (time(10, 0), time(13, 30)), (time(9, 0), time(16, 0))
 TALK_MINUTES, PAUSE_MINUTES, LONGEST_RUN = 25, 5, 5
 DAYS = 3
-GLAD_TODAY = 7  # of a class: as many as there are times
+GLAD_TODAY = 6  # of a class: as many as there are times
 SILENT, EASY, SWAPPING = 2, 2, 2  # of a class: never answer; every time is fine; take another time than proposed
 HOUSEHOLDS = 3
 

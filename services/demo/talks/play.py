@@ -33,7 +33,6 @@ class Play:
     plan: RoundOfTalks
     crowd: Crowd
     say: Say
-    opened: Callable[[UUID], None] = lambda _: None
     facts: Facts = field(default_factory=Facts)
     school: School = field(init=False)
     homes: Homes = field(init=False)
@@ -60,7 +59,6 @@ class Play:
         if not await self.school.opens(self.plan.at(ANSWER_BY), last) or self.facts.round_id is None:
             self.say("talks: no round could be opened")
             return
-        self.opened(self.facts.round_id)
         self.homes.talks = self.plan.talks(self.facts.round_id)
         names = " and ".join(one.name for one in self.plan.classes)
         self.say(f"talks: {self.plan.school.name} asks the homes of {names} when they can come")

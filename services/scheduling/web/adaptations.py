@@ -82,11 +82,10 @@ def add_adaptations(router: APIRouter, face: Face, _: SchedulingSettings) -> Non
     ) -> Response:
         async with viewing(face.kit, roster, session) as view:
             files, _school = await _written(view, pupil_id)
-            known = any(one.adaptation_id == adaptation_id for one in files.rows)
-            ended = known and await store.end(view.db, adaptation_id, pupil_id, view.now)
+            if not any(one.adaptation_id == adaptation_id for one in files.rows):
+                raise HTTPException(404)
+            ended = await store.end(view.db, adaptation_id, pupil_id, view.now)
             await done(face, view, what="adaptation ended", pupils=[pupil_id])
-        if not known:
-            raise HTTPException(404)
         if not ended:
             return _show(request, face, view, files, 409, trouble=GONE)
         return RedirectResponse(f"/talks/pupil/{pupil_id}/adaptations", 303)

@@ -33,6 +33,11 @@ STATUS = {
     Reply.NOT_OPEN: 403,
     Reply.NOT_YOURS: 404,
 }
+WHO: dict[int | str, dict[str, Any]] = {
+    303: {"description": "Nobody is logged in; on to the login"},
+    401: {"description": "Nobody is logged in, and what was sent was not done"},
+    410: {"description": "The registry does not know you as active any more"},
+}
 Key = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
 
 
@@ -84,7 +89,7 @@ def api_routes(kit: Kit) -> APIRouter:
     """`/talks/api/…`, on a router of its own: it is in the schema, and its token travels in a header."""
     router, desk = APIRouter(prefix="/talks/api", tags=["booking"]), Desk(kit)
 
-    @router.get("/free")
+    @router.get("/free", responses={**WHO, 404: {"description": "There is no such talk of yours"}})
     async def free_times(session: Me, talk_id: Annotated[UUID, Query()]) -> Free:
         """The times that are free for one of your talks."""
         async with viewing(kit, roster, session) as view:
@@ -115,10 +120,13 @@ def api_routes(kit: Kit) -> APIRouter:
 
 def _responses() -> dict[int | str, dict[str, Any]]:
     return {
+        **WHO,
         200: {"description": "The same request had booked it before"},
-        403: {"description": "Booking is not open; `opens_at` says when"},
+        400: {"description": "The body is no JSON"},
+        403: {"description": "Booking is not open; `opens_at` says when. Or the token is missing or another session's"},
         404: {"description": "There is no such talk of yours"},
         409: {"description": "Taken; three alternatives for the whole family"},
+        503: {"description": "Very many are booking; try again after `Retry-After` seconds"},
     }
 
 
