@@ -16,6 +16,7 @@ from shared.web.pages import Pages
 from shared.web.viewing import View
 
 PREFIXES = ("/talks", "/meetings", "/offers")
+AROUND_ROUNDS = ("/talks/rounds", "/talks/proposals", "/talks/interpreters", "/talks/school-year")
 STAFF = (Role.MENTOR, Role.PRINCIPAL)
 
 
@@ -58,6 +59,7 @@ async def done(
 
 
 def _here(href: str, path: str) -> bool:
+    """True for the page itself and those under it; what staff do around rounds belongs to the rounds."""
     if href == "/talks":
-        return path == href or (path.startswith("/talks/") and not path.startswith("/talks/rounds"))
-    return path == href or path.startswith(f"{href}/")
+        return path == href or (path.startswith("/talks/") and not path.startswith(AROUND_ROUNDS))
+    return path.startswith(AROUND_ROUNDS) if href == "/talks/rounds" else path == href or path.startswith(f"{href}/")
