@@ -148,7 +148,9 @@ class Stack:
             "SKOLBRO_KAFKA_IDEMPOTENT": str(settings.kafka_idempotent).lower(),
             "SKOLBRO_KAFKA_FETCH_WAIT_MS": str(settings.kafka_fetch_wait_ms),
             "SKOLBRO_PORTAL_URL": f"http://127.0.0.1:{self.ports['portal']}",
-            "PORTAL_ELSEWHERE": json.dumps({path: f"http://127.0.0.1:{self.ports[name]}" for path, name in PAGES.items()}),
+            "PORTAL_ELSEWHERE": json.dumps(
+                {path: f"http://127.0.0.1:{self.ports[name]}" for path, name in PAGES.items()}
+            ),
             **{name: os.environ.get(name) or self._secret(file) for name, file in SECRETS.items()},
             **FRUGAL,
         }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.scheduling.privacy import InLists
 from services.scheduling.store.absence import write_sums
 from services.scheduling.tables import kit as tables
 from services.scheduling.tables import metadata, roster
@@ -43,7 +44,7 @@ def readers() -> list[Reader]:
     return [
         roster_reader(roster, *ROSTER),
         Reader("absence", [ABSENCES], [AbsenceSummed], _sums),
-        privacy_reader("scheduling", tables, metadata),
+        privacy_reader("scheduling", tables, metadata, InLists()),
     ]
 
 

@@ -224,6 +224,10 @@ def _assemble(
     municipality = any(_is_officer(post, schools.get(post.school_id)) for post in held)
     if municipality:
         schools = {school.school_id: school for school in stated.all(SchoolStated)}
+    else:  # where somebody worked once is not theirs any more; where their children go is
+        mine = {school for pupil in stated.all(PersonStated) for school in pupil.school_ids}
+        mine |= {post.school_id for post in held}
+        schools = {place: school for place, school in schools.items() if place in mine}
     return Standing(
         person=person,
         tenant_id=person.tenant_id or UUID(int=0),

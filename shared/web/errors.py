@@ -21,7 +21,7 @@ from shared.observe.logging import get_logger
 from shared.web.headers import StrictHeaders
 from shared.web.pages import Pages, is_https
 
-API = ("/api/", "/health/", "/metrics", "/attendances", "/absences", "/webhook/")
+API = ("/api/", "/talks/api/", "/health/", "/metrics", "/attendances", "/absences", "/webhook/")
 log = get_logger()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
@@ -25,7 +26,7 @@ from shared.web.session import STEP_UP, Session, Sessions
 from tests.connected.attack_stage import World
 from tests.portal_stage import ELSEWHERE, HERE, TEN
 
-Form = dict[str, str | list[str]]
+Form = Mapping[str, str | list[str]]
 NOT_OURS = "a key that somebody else made up, long enough"
 
 

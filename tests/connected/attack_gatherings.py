@@ -1,8 +1,9 @@
-"""Meetings, offers, interpreters and the school year of the attack stage; and `settle`, which writes all of the town."""
+"""Meetings, offers, interpreters, the school year of the attack stage; and `settle`, which writes all of the town."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -67,11 +68,16 @@ async def _meetings(here: Settling, db: AsyncSession, place: Place) -> None:
         await put(db, row)
         await put(db, t.MeetingClass(meeting_id=row.meeting_id, group_id=group))
         room = here.town.plant(guests | staff)
-        its = {"starts_at": starts_at, "ends_at": starts_at + timedelta(minutes=30), "place": room}
+        its: dict[str, Any] = {"starts_at": starts_at, "ends_at": starts_at + timedelta(minutes=30), "place": room}
         host = here.who[place.hosts[group]]
         await put(db, t.Gathering(meeting_id=row.meeting_id, group_id=group, **its, host_id=host))
         coming = sorted(here.guardians(children[0]), key=str)[:1] if mark in ("comes", "now") else []
-        registered = {"meeting_id": row.meeting_id, "pupil_id": children[0], "seats": 2, "at": TEN - DAY}
+        registered: dict[str, Any] = {
+            "meeting_id": row.meeting_id,
+            "pupil_id": children[0],
+            "seats": 2,
+            "at": TEN - DAY,
+        }
         await put(db, *[t.Registration(**registered, person_id=one) for one in coming])
         may = {"see": guests | staff, "run": frozenset(runs), "guest": answering if state is invited else frozenset()}
         may |= {"roll": staff if coming else frozenset()}
@@ -127,7 +133,12 @@ async def _offers(here: Settling, db: AsyncSession, place: Place) -> None:
         asked = {author: uuid4() for author in asks}
         for author, answer in asks.items():
             question = here.town.plant(owner | here.ids(author))
-            its = {"offer_id": row.offer_id, "author_id": here.who[author], "asked_at": TEN - DAY, "answer": answer}
+            its: dict[str, Any] = {
+                "offer_id": row.offer_id,
+                "author_id": here.who[author],
+                "asked_at": TEN - DAY,
+                "answer": answer,
+            }
             await put(db, t.OfferAsked(asked_id=asked[author], words=question, **its))
         here.town.meet(owner, staff)
         may = {"see": owner | staff, "own": owner, "ask": staff}
@@ -146,7 +157,11 @@ async def _years(here: Settling, db: AsyncSession) -> None:
         name = here.town.plant(staff)
         row = t.Interpreter(interpreter_id=uuid4(), tenant_id=tenant, name=name, languages=["so"])
         await put(db, row)
-        times = {"interpreter_id": row.interpreter_id, "starts_at": TEN + DAY, "ends_at": TEN + 1.2 * DAY}
+        times: dict[str, Any] = {
+            "interpreter_id": row.interpreter_id,
+            "starts_at": TEN + DAY,
+            "ends_at": TEN + 1.2 * DAY,
+        }
         block = t.InterpreterBlock(block_id=uuid4(), **times)
         await put(db, block)
         may = {"see": staff, "decide": deciding}
@@ -159,9 +174,9 @@ async def _spans(
     here: Settling, db: AsyncSession, tenant: UUID, staff: frozenset[UUID], mine: list[Place], officer: str
 ) -> None:
     """The whole municipality's, and those of each school."""
-    days = {"first_day": date(2026, 8, 17), "last_day": date(2026, 12, 18)}
+    days: dict[str, Any] = {"first_day": date(2026, 8, 17), "last_day": date(2026, 12, 18)}
     term = t.Term(term_id=uuid4(), tenant_id=tenant, name=here.town.plant(staff), **days)
-    away = {"first_day": date(2026, 12, 27), "last_day": date(2026, 12, 28), "tenant_id": tenant}
+    away: dict[str, Any] = {"first_day": date(2026, 12, 27), "last_day": date(2026, 12, 28), "tenant_id": tenant}
     whole = t.SchoolBreak(break_id=uuid4(), name=here.town.plant(staff), **away)
     await put(db, term, whole)
     may = {"see": staff, "decide": here.ids(officer)}

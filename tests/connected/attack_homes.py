@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -183,7 +184,7 @@ async def _writings(here: Settling, db: AsyncSession, talk: t.Talk, rights: Righ
 
 def _one(some: frozenset[UUID], talk: t.Talk) -> frozenset[UUID]:
     """One of them is enough to show it: the host, where it is one of them."""
-    return frozenset({talk.host_id} if talk.host_id in some else sorted(some, key=str)[:1])  # type: ignore[arg-type]
+    return frozenset({talk.host_id} if talk.host_id in some else sorted(some, key=str)[:1])
 
 
 async def _prepared(here: Settling, db: AsyncSession, talk: t.Talk, rights: Rights, *, shown: bool) -> list[str]:
@@ -253,7 +254,7 @@ def _hosts_of(here: Settling, pupil: UUID) -> frozenset[UUID]:
 async def _asked(here: Settling, db: AsyncSession, row: t.Commitment, person: UUID) -> None:
     """The id is the secret of the link: it is on no page, not even on that of whom it was sent to."""
     secret = uuid4()
-    its = {"asked_at": TEN - DAY, "expires_at": TEN + 9 * DAY}
+    its: dict[str, Any] = {"asked_at": TEN - DAY, "expires_at": TEN + 9 * DAY}
     await put(db, t.CheckIn(check_in_id=secret, commitment_id=row.commitment_id, person_id=person, **its))
     here.town.planted[str(secret)] = {person}
     here.keep("check_in", Thing(secret, {"see": frozenset({person})}))
@@ -355,7 +356,7 @@ async def _hold(here: Settling, db: AsyncSession, talk: t.Talk, slot: t.Slot, pe
 
 
 def _waits(talk: t.Talk, person: UUID) -> t.Waiting:
-    its = {"talk_id": talk.talk_id, "round_id": talk.round_id, "school_id": talk.school_id}
+    its: dict[str, Any] = {"talk_id": talk.talk_id, "round_id": talk.round_id, "school_id": talk.school_id}
     return t.Waiting(**its, person_id=person, since=TEN - DAY)
 
 
@@ -365,22 +366,33 @@ async def _beside(here: Settling, db: AsyncSession, place: Place, name: str) -> 
     reading = set(here.teachers(pupil)) | (here.guardians(pupil) if name != SE_NO_REASONS else set())
     reading |= {pupil} if name in ("adult_pupil", "almost_adult", SE_NO_REASONS) else set()
     words = here.town.plant(reading)
-    measure = {"adaptation_id": uuid4(), "tenant_id": place.tenant, "school_id": place.school, "pupil_id": pupil}
+    measure: dict[str, Any] = {
+        "adaptation_id": uuid4(),
+        "tenant_id": place.tenant,
+        "school_id": place.school,
+        "pupil_id": pupil,
+    }
     author = sorted(here.teachers(pupil), key=str)[0]
     await put(db, t.Adaptation(**measure, words=words, author_id=author, noted_at=TEN - DAY))
     may = {"see": frozenset(reading), "write": here.teachers(pupil)}
     more = {"measure": measure["adaptation_id"], "near": here.near(pupil)}
     here.keep("adaptation", Thing(pupil, may, {"write": frozenset({author})}, (words,), more))
     sums = [{"subject_id": None, "lessons": 10, "planned": 600, "valid": 60, "invalid": 30}]
-    its = {"pupil_id": pupil, "version": 1, "tenant_id": place.tenant, "since": TODAY - 30 * DAY, "until": TODAY}
-    await put(db, t.AbsenceSum(**its, subjects=sums))
+    summed: dict[str, Any] = {
+        "pupil_id": pupil,
+        "version": 1,
+        "tenant_id": place.tenant,
+        "since": TODAY - 30 * DAY,
+        "until": TODAY,
+    }
+    await put(db, t.AbsenceSum(**summed, subjects=sums))
     term = half_year_id(place.tenant, TODAY)
     duty = derived_id("talk duty", pupil, term, DutyKind.DEVELOPMENT_TALK)
     owed = {"duty_id": duty, "tenant_id": place.tenant, "school_id": place.school, "pupil_id": pupil, "term_id": term}
     kind, status = DutyKind.DEVELOPMENT_TALK, DutyStatus.OWED
     await put(db, t.Coverage(**owed, kind=kind, last_day=TODAY + 30 * DAY, status=status))
     for guardian in here.guardians(pupil):
-        said = {"tenant_id": place.tenant, "person_id": guardian}
+        said: dict[str, Any] = {"tenant_id": place.tenant, "person_id": guardian}
         await put(db, t.Wish(wish_id=uuid4(), **said, starts_at=TEN, ends_at=TEN + 40 * DAY, gladly=True))
         await db.merge(t.Need(**said, interpreter=None, more_time=False, answered_at=TEN - DAY))
         await db.flush()

@@ -1,4 +1,4 @@
-"""What can be asked of the scheduling service about rounds, the school year, meetings and offers. Completes RECIPES."""
+"""What can be asked of the scheduling service about rounds, the school year, meetings, offers. Completes RECIPES."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def makes(world: World, viewer: UUID) -> bool:
     return is_staff(world, viewer) and not world.name_of(viewer).endswith("officer")
 
 
-# Rounds --------------------------------------------------------------------------------------------------------------
+# Rounds -------------------------------------------------------------------------------------------------------------
 
 
 def for_some(path: str, who: object) -> None:
@@ -175,7 +175,7 @@ for act in ("adopt", "discard"):
     form(f"/talks/proposals/{{}}/{act}", "proposal", "see", act, nothing)
 
 
-# Interpreters and the school year --------------------------------------------------------------------------------------
+# Interpreters and the school year -----------------------------------------------------------------------------------
 
 
 def decides(world: World, viewer: UUID) -> bool:
@@ -232,7 +232,7 @@ def remove_span(world: World, viewer: UUID) -> Iterator[Ask]:
             yield Ask("/talks/school-year/remove", theirs=False, form={"row_id": str(one.id)}, target=str(one.id))
 
 
-# Meetings and offers -----------------------------------------------------------------------------------------------------
+# Meetings and offers ------------------------------------------------------------------------------------------------
 
 
 def typed(group: str) -> Form:

@@ -168,7 +168,7 @@ async def a_world(postgres: Postgres, clock: ManualClock) -> World:
     kit.settings = kit.settings.model_copy(update=fast)
     here = await stage(kit)
     who = {name: value for name, value in vars(here).items() if isinstance(value, UUID) and _is_person(name)}
-    extra = ("other_guardian_2", "other_child_2", "other_mentor", "other_principal", "other_principal_2")
+    extra = ["other_guardian_2", "other_child_2", "other_mentor", "other_principal", "other_principal_2"]
     extra += ("not_yet", "friend", "protected_guardian", "left", "host", "gone_host")
     who |= {name: uuid4() for name in extra}
     kits = {

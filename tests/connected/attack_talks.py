@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from uuid import UUID, uuid5
 
 from tests.connected.attack_browser import Form
-from tests.connected.attack_recipes import RECIPES, SCHEDULING, Ask, inside, recipe, some
+from tests.connected.attack_recipes import RECIPES, SCHEDULING, Ask, Recipe, inside, recipe, some
 from tests.connected.attack_stage import World, marks
 from tests.connected.attack_town import Thing
 from tests.portal_stage import TODAY
@@ -15,7 +15,7 @@ FormOf = Callable[[World, UUID, Thing], Form]
 AGAIN = frozenset({400, 409})  # their own page once more, with a sentence; nothing was changed
 
 
-def on(path: str, method: str = "GET") -> Callable[[Callable[[World, UUID], Iterable[Ask]]], object]:
+def on(path: str, method: str = "GET") -> Callable[[Recipe], Recipe]:
     """A recipe of this service."""
     return recipe(method, path, SCHEDULING)
 

@@ -43,7 +43,7 @@ SE_NO_REASONS = "other_child_2"  # 16, in Norway: reasons and support measures a
 
 @dataclass(frozen=True)
 class Thing:
-    """Something with an id. `may` do what with it; `acts`: whose doing it shows that it works; `tokens` are its words."""
+    """Something with an id. `may`: who may do what with it; `acts`: who shows that it works; `tokens` are its words."""
 
     id: UUID
     may: Mapping[str, frozenset[UUID]]

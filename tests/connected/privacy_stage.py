@@ -212,8 +212,20 @@ class Stage:
         return found
 
 
-TALK_KINDS = (t.Round, t.Talk, t.Preparation, t.Record, t.Signature, t.Commitment, t.CheckIn, t.Adaptation)
-TALK_KINDS += (t.AbsenceSum, t.Coverage, t.Occupancy, t.Waiting, t.Wish, t.Need, t.Hold, t.Booking, t.Offer)
+TALK_KINDS: list[type[SQLModel]] = [t.Round, t.Talk, t.Preparation, t.Record, t.Signature, t.Commitment]
+TALK_KINDS += (
+    t.CheckIn,
+    t.Adaptation,
+    t.AbsenceSum,
+    t.Coverage,
+    t.Occupancy,
+    t.Waiting,
+    t.Wish,
+    t.Need,
+    t.Hold,
+    t.Booking,
+    t.Offer,
+)
 
 
 def _talk(

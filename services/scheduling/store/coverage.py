@@ -80,12 +80,10 @@ WHO_LACKS = text(
 )
 OF_SCHOOLS = text(
     f"""
-    with lacking as materialized ({LACKING}),
-    belongs as (select l.to_id as pupil_id, array_agg(l.from_id) as groups from lacking join roster_link l
-        on l.to_id = lacking.pupil_id and l.kind = 'member' group by l.to_id)
-    select lacking.*, coalesce(b.groups, '{{}}') as groups, p.state ->> 'marking' as marking,
+    with lacking as materialized ({LACKING})
+    select lacking.*, p.state ->> 'marking' as marking,
         n.state ->> 'given_name' as given_name, n.state ->> 'family_name' as family_name
-    from lacking left join belongs b on b.pupil_id = lacking.pupil_id
+    from lacking
     left join roster p on p.event_type = :person and p.id = lacking.pupil_id
     left join roster n on n.event_type = :contact and n.id = lacking.pupil_id
     order by lacking.last_day, family_name, given_name
@@ -95,12 +93,11 @@ OF_SCHOOLS = text(
 
 @dataclass(frozen=True)
 class Lacking:
-    """A pupil who is owed a development talk and has none ahead. `group_ids`: all groups they are in."""
+    """A pupil who is owed a development talk and has none ahead."""
 
     pupil_id: UUID
     school_id: UUID
     last_day: date
-    group_ids: frozenset[UUID]
     name: str | None
     protected: bool
 
@@ -179,7 +176,7 @@ def _asked(school_ids: Iterable[UUID], today: date, now: datetime) -> dict[str, 
 def _lacking(row: Any) -> Lacking:
     protected = row.marking not in (None, "none")
     name = f"{row.given_name} {row.family_name}" if row.given_name and not protected else None
-    return Lacking(row.pupil_id, row.school_id, row.last_day, frozenset(row.groups), name, protected)
+    return Lacking(row.pupil_id, row.school_id, row.last_day, name, protected)
 
 
 def _coverage(row: Any) -> Coverage:

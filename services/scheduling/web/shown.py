@@ -15,7 +15,6 @@ from shared.web.face import Face, tell
 from shared.web.pages import Pages
 from shared.web.viewing import View
 
-PREFIXES = ("/talks", "/meetings", "/offers")
 AROUND_ROUNDS = ("/talks/rounds", "/talks/proposals", "/talks/interpreters", "/talks/school-year")
 STAFF = (Role.MENTOR, Role.PRINCIPAL)
 
