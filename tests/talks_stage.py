@@ -399,7 +399,7 @@ async def talks_stage(postgres: Postgres, clock: ManualClock, *rooms: front.Room
     try:
         yield stage
     finally:
-        await kit.engine.dispose()
+        await kit.close()
 
 
 def open_rooms(stage: Stage, *rooms: front.Room) -> FastAPI:

@@ -142,8 +142,9 @@ def is_https(settings: KitSettings) -> bool:
     return settings.portal_url.startswith("https://")
 
 
+@lru_cache(64)
 def _words(locales: Path, tag: str) -> Translations:
-    """The words of the frame, and on top of them the service's own."""
+    """The words of the frame, and on top of them the service's own. Read once: nobody changes them afterwards."""
     words = languages.translations(FRAME / "locales", tag, DOMAIN)
     words.merge(languages.translations(locales, tag, DOMAIN))
     return words

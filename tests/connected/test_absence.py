@@ -118,7 +118,7 @@ def pupil_of(born: date = date(2012, 5, 5)) -> tuple[UUID, PersonStated]:
 async def kit(postgres: Postgres) -> AsyncIterator[Kit]:
     kit = kit_off_kafka(postgres, "absence", tables.metadata, tables.kit, ManualClock(SCHOOL_MORNING))
     yield kit
-    await kit.engine.dispose()
+    await kit.close()
 
 
 @pytest.fixture

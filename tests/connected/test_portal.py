@@ -40,7 +40,7 @@ async def kit(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Kit]:
     kit = kit_off_kafka(postgres, "portal", tables.metadata, tables.kit, clock)
     await hear(kit, SchoolStated(school_id=SCHOOL, version=1, name="Björkskolan <7>"))
     yield kit
-    await kit.engine.dispose()
+    await kit.close()
 
 
 async def hear(kit: Kit, *events: Event) -> None:

@@ -26,7 +26,7 @@ async def home(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Stage]:
     here = await stage(kit)
     open_pages(here, home_routes)
     yield here
-    await kit.engine.dispose()
+    await kit.close()
 
 
 async def act(home: Stage, who: str, what: str, pupil: str = "child_1", grown_up: str = "step_parent") -> int:

@@ -27,7 +27,7 @@ async def home(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Stage]:
     here = await stage(kit)
     open_pages(here, home_routes)
     yield here
-    await kit.engine.dispose()
+    await kit.close()
 
 
 @contextmanager

@@ -24,7 +24,7 @@ async def home(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Stage]:
     here = await stage(kit)
     open_pages(here, home_routes)
     yield here
-    await kit.engine.dispose()
+    await kit.close()
 
 
 async def test_what_somebody_wishes_is_kept_said_and_shown_again(home: Stage) -> None:
