@@ -68,11 +68,16 @@ class Record:
 
 @dataclass
 class Records:
-    """All entities. Every change gets a time of its own, so that `modified.after` can never step over one."""
+    """All entities. Every change gets a time of its own, so that `modified.after` can never step over one.
+
+    `now`, once the day is played, is the registry's clock: what is taken out late is not said to have been taken out
+    earlier, because whoever asked in between would never hear of it.
+    """
 
     kept: dict[Resource, dict[str, Record]] = field(default_factory=lambda: {resource: {} for resource in Resource})
     deleted: list[tuple[datetime, Resource, str]] = field(default_factory=list)
     listeners: list[Listener] = field(default_factory=list)
+    now: Callable[[], datetime] | None = None
     _last: dict[Resource, datetime] = field(default_factory=dict)
 
     def put(self, resource: Resource, bodies: Iterable[Body], at: datetime) -> None:
@@ -88,7 +93,7 @@ class Records:
     def remove(self, resource: Resource, entity_id: str, at: datetime) -> None:
         """Take an entity out; `/deletedEntities` says so."""
         if self.kept[resource].pop(entity_id, None) is not None:
-            self.deleted.append((at, resource, entity_id))
+            self.deleted.append((max(at, self.now()) if self.now else at, resource, entity_id))
             self._tell(resource, deleted=True)
 
     def get(self, resource: Resource, entity_id: str) -> Record | None:

@@ -73,6 +73,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.mailboxes = Mailboxes(self.clock)
+        self.stage.records.now = self.clock.now
 
     @asynccontextmanager
     async def inhabited(self, portal_url: str) -> AsyncIterator[None]:

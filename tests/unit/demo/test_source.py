@@ -127,6 +127,14 @@ async def test_two_changes_in_one_moment_are_told_apart() -> None:
     assert one.modified < other.modified
 
 
+async def test_what_is_taken_out_late_is_told_to_whoever_asked_in_between() -> None:
+    records, asked_at = Records(), NOON + timedelta(minutes=5)
+    records.put(Resource.PERSONS, [{"id": "a"}], NOON - timedelta(days=1))
+    records.now = lambda: asked_at + timedelta(seconds=1)
+    records.remove(Resource.PERSONS, "a", NOON)  # planned for noon, done when the machine had time
+    assert records.deleted_after(asked_at, set()) == {"persons": ["a"]}
+
+
 async def test_lessons_are_asked_for_between_two_times(source: Source) -> None:
     open_ended = await source.get("calendarEvents", **{"startTime.onOrAfter": NOON.isoformat()})
     afternoon = await source.everything(
