@@ -19,6 +19,7 @@ from shared.rights.about import Rows
 
 TALK, RECORD, COMMITMENT = table_of(Talk), table_of(Record), table_of(Commitment)
 PREPARATION, OCCUPANCY = table_of(Preparation), table_of(Occupancy)
+NOBODY = UUID(int=0)  # what a home wrote is the child's too and stays; who of them wrote it does not
 # About whom it is otherwise, and what others wrote, is not this person's to have.
 KEPT = {
     "talk of a child": (TALK, ("talk_id", "school_id", "kind", "state", "starts_at", "ends_at")),
@@ -51,6 +52,8 @@ class InLists:
         for one in ids:
             present = update(RECORD).where(RECORD.c.present.contains([one]))
             await session.execute(present.values(present=func.array_remove(RECORD.c.present, one)))
+        wrote = PREPARATION.c.author_id.in_(ids) & (PREPARATION.c.side == Side.HOME)
+        await session.execute(update(PREPARATION).where(wrote).values(author_id=NOBODY))
         await session.execute(delete(OCCUPANCY).where(OCCUPANCY.c.resource_id.in_(ids)))
         return gone, said
 
