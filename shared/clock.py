@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 ADULT = 18
+AUTUMN = 8  # the month in which a school year begins
 DEFAULT_ZONE = "Europe/Stockholm"  # of a school whose own is not known
 
 
@@ -80,6 +81,16 @@ class ManualClock:
 def local_date(instant: datetime, zone: str) -> date:
     """The calendar date at that instant where the school is (IANA zone name)."""
     return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """The instant at which that day begins in an IANA zone, in UTC; a day of 23 or 25 hours begins where it begins."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def school_year(day: date) -> date:
+    """The first day of the school year that this day is in."""
+    return date(day.year if day.month >= AUTUMN else day.year - 1, AUTUMN, 1)
 
 
 def age_on(born: date, day: date) -> int:

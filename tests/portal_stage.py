@@ -26,7 +26,7 @@ from shared.clock import ManualClock
 from shared.events.absence import AbsenceNoticed
 from shared.events.attendance import LessonPlanned
 from shared.events.duties import DutyKind, DutyMoved, DutyStatus
-from shared.events.envelope import Event, Received
+from shared.events.envelope import Event
 from shared.events.notify import DeliverySettled, DeliveryStatus, NotificationKind
 from shared.events.roster import (
     Assignment,
@@ -45,11 +45,11 @@ from shared.events.roster import (
 from shared.events.scheduling import CommitmentStated, CommitmentStatus, Owner, TalkKind, TalkState, TalkStated
 from shared.ids import derived_id, tenant_id
 from shared.kit import Kit
-from shared.messaging.reader import Batch
 from shared.roster.access import Why
 from shared.web.errors import add_error_pages
 from shared.web.pages import Pages, add_pages
 from shared.web.session import STEP_UP, Sessions, add_sessions
+from tests.hearing import hear_by
 from tests.stack import kit_off_kafka
 
 TODAY = date(2026, 11, 23)
@@ -74,12 +74,7 @@ def portal_kit(postgres: Postgres, clock: ManualClock) -> Kit:
 
 async def hear(kit: Kit, *events: Event) -> None:
     """Let the portal read these, as its readers do."""
-    for reader in readers():
-        mine = [
-            Received(e, str(uuid4()).encode(), None, e.topic, 0, 0) for e in events if e.event_type in reader.wanted
-        ]
-        async with kit.sessions.begin() as session:
-            await reader.handle(session, Batch(mine, kit.clock.now()))
+    await hear_by(kit, readers(), *events)
 
 
 @dataclass

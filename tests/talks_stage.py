@@ -47,7 +47,7 @@ from services.scheduling.web.shown import scheduling_face
 from shared.clock import ManualClock
 from shared.db.engine import table_of
 from shared.due.worker import DueHandler, DueWorker
-from shared.events.envelope import Event, Received
+from shared.events.envelope import Event
 from shared.events.roster import (
     Assignment,
     GroupStated,
@@ -62,11 +62,11 @@ from shared.events.roster import (
 from shared.events.scheduling import TalkKind, TalkState
 from shared.ids import derived_id, tenant_id
 from shared.kit import Kit
-from shared.messaging.reader import Batch
 from shared.web.csrf import form_checked
 from shared.web.errors import add_error_pages
 from shared.web.pages import Pages, add_pages
 from shared.web.session import STEP_UP, Sessions, add_sessions
+from tests.hearing import hear_by
 from tests.portal_stage import answers, person, statements, ties
 from tests.stack import kit_off_kafka
 
@@ -153,12 +153,7 @@ def at(clock: str, day: date = TODAY, zone: str = ZONE) -> datetime:
 
 async def hear(kit: Kit, *events: Event) -> None:
     """Let the scheduling service read these, as its readers do."""
-    for reader in readers():
-        mine = [
-            Received(e, str(uuid4()).encode(), None, e.topic, 0, 0) for e in events if e.event_type in reader.wanted
-        ]
-        async with kit.sessions.begin() as session:
-            await reader.handle(session, Batch(mine, kit.clock.now()))
+    await hear_by(kit, readers(), *events)
 
 
 @dataclass

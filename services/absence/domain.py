@@ -21,7 +21,6 @@ GRACE_OVER, LESSON_OVER, SUMS = "notice.grace_over", "lesson.over", "absence.sum
 UNREPORTED_HORIZON = timedelta(hours=24)  # an import of last week's timetable alerts nobody
 UNKNOWN_PUPIL_WAIT = timedelta(seconds=30)
 UNKNOWN_PUPIL_PATIENCE = timedelta(minutes=10)
-AUTUMN = 8  # the month in which a school year begins
 PART_BITS = 3  # the pupils are summed in parts, by the first bits of their ids, so that no transaction is long
 PARTS = 1 << PART_BITS
 PART_APART = timedelta(seconds=10)
@@ -229,13 +228,3 @@ def next_sum(part: Part, now: datetime, rules: Rules) -> datetime:
         if at > now:
             break
     return at
-
-
-def school_year(day: date) -> date:
-    """The first day of the school year that this day is in."""
-    return date(day.year if day.month >= AUTUMN else day.year - 1, AUTUMN, 1)
-
-
-def midnight(day: date, zone: str) -> datetime:
-    """The instant at which that day begins in an IANA zone, in UTC."""
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

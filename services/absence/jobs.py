@@ -16,7 +16,7 @@ from services.absence.notices import grace_over
 from services.absence.sums import changed_sums
 from services.absence.tables import kit as tables
 from services.absence.tables import roster
-from shared.clock import local_date
+from shared.clock import local_date, midnight, school_year
 from shared.due.plan import plan
 from shared.due.worker import Due, DueHandler
 from shared.events.envelope import Outgoing
@@ -56,8 +56,8 @@ async def sum_up(session: AsyncSession, struck: Set[UUID], rules: Rules, now: da
     said: list[Outgoing] = []
     for part in parts:
         today = local_date(now, part.zone)
-        day = domain.school_year(today)
-        begins = domain.midnight(day, part.zone)
+        day = school_year(today)
+        begins = midnight(day, part.zone)
         said += [
             outgoing.summed(one, day, today) for one in await changed_sums(session, part, schools, day, begins, now)
         ]

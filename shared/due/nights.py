@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.clock import DEFAULT_ZONE, local_date
+from shared.clock import DEFAULT_ZONE, local_date, midnight
 from shared.due.plan import plan
 from shared.due.worker import Due
 from shared.events.roster import SchoolStated
@@ -26,8 +25,7 @@ Zones = Mapping[str, Sequence[SchoolStated]]
 
 def next_midnight(now: datetime, zone: str) -> datetime:
     """The next 00:00 on a clock in this IANA zone, in UTC; a day of 23 or 25 hours ends where it ends."""
-    tomorrow = local_date(now, zone) + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), ZoneInfo(zone)).astimezone(UTC)
+    return midnight(local_date(now, zone) + timedelta(days=1), zone)
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ from shared.clock import ManualClock
 from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
 from shared.events.attendance import LessonPlanned
 from shared.events.duties import DutyKind, DutyMoved, DutyStatus
-from shared.events.envelope import Event, Received
+from shared.events.envelope import Event
 from shared.events.roster import SchoolStated
 from shared.kit import Kit
-from shared.messaging.reader import Batch
 from shared.settings import KitSettings
 from shared.web.headers import HEADERS
 from tests.conftest import SCHOOL_MORNING
+from tests.hearing import hear_by
 from tests.stack import kit_off_kafka
 
 pytestmark = pytest.mark.connected
@@ -44,12 +44,7 @@ async def kit(postgres: Postgres, clock: ManualClock) -> AsyncIterator[Kit]:
 
 
 async def hear(kit: Kit, *events: Event) -> None:
-    for reader in readers():
-        mine = [
-            Received(e, str(uuid4()).encode(), None, e.topic, 0, 0) for e in events if e.event_type in reader.wanted
-        ]
-        async with kit.sessions.begin() as session:
-            await reader.handle(session, Batch(mine, kit.clock.now()))
+    await hear_by(kit, readers(), *events)
 
 
 def moved(duty: UUID, status: DutyStatus) -> DutyMoved:

@@ -14,14 +14,13 @@ from enum import IntFlag, StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from shared.clock import local_date
+from shared.clock import AUTUMN, local_date
 from shared.events.duties import DutyKind, DutyStatus
 
 UNREAD_HOURS = 24  # a notice nobody has acknowledged for so long is worth a word
 REPEATED = 3  # notices in REPEATED_DAYS; the law names no number, the principal judges (skollagen 7 kap 19 a §)
 REPEATED_DAYS = 30
 FEWEST_HOMES = 5  # a share of fewer homes would say what single homes do
-AUTUMN = 8  # the month in which a school year begins
 
 
 class Seen(IntFlag):

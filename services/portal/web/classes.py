@@ -12,7 +12,6 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from services.portal.domain.duties import (
-    AUTUMN,
     REPEATED,
     REPEATED_DAYS,
     UNREAD_HOURS,
@@ -29,7 +28,7 @@ from services.portal.tables import roster
 from services.portal.web.shown import portal_face, trace
 from services.portal.web.staff import Context, Shown, knows, name_of, same_day, shown, workplaces, zones
 from services.portal.web.staff_words import WORDS
-from shared.clock import local_date
+from shared.clock import local_date, school_year
 from shared.events.duties import DutyStatus
 from shared.events.roster import GroupStated
 from shared.kit import Kit
@@ -151,7 +150,7 @@ def _homes(found: Pupils, pupil_id: UUID, today: date, even_protected: bool = Fa
 
 async def _pupil(view: View, pupil_id: UUID) -> Context:
     """What the page shows. Raises 404 for everybody but the pupil's mentor and principal."""
-    since = _school_year(view.standing.today)
+    since = school_year(view.standing.today)
     found = await pupils(
         view.db, workplaces(view.standing), [pupil_id], since, view.standing.today, view.now, all_homes=True
     )
@@ -189,10 +188,6 @@ def _groups(standing: Standing, pupil_id: UUID) -> Sequence[GroupStated]:
     """The reader's own groups that the pupil is in."""
     mine: Iterable[GroupStated] = standing.mentor_groups.values()
     return [group for group in mine if pupil_id in members_on(group, standing.today)]
-
-
-def _school_year(today: date) -> date:
-    return date(today.year if today.month >= AUTUMN else today.year - 1, AUTUMN, 1)
 
 
 def _hours(left: timedelta) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.scheduling.domain.placing import WALK
+from shared.clock import midnight
 
 LARGEST_PARTY = 10  # how many one person can register
 Apart = Mapping[UUID, Mapping[UUID, int]]
@@ -215,7 +216,7 @@ def instant(day: date, clock: time, zone: str) -> datetime | None:
 
 def end_of_day(day: date, zone: str) -> datetime:
     """The midnight at which that day ends there, in UTC."""
-    return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
+    return midnight(day + timedelta(days=1), zone)
 
 
 def is_found(query: str, title: str, words: str) -> bool:

@@ -148,7 +148,7 @@ def _apart(windows: Iterable[Window]) -> Iterator[Window]:
             until = window.ends
 
 
-def _double_use(rules: Rules, held: Sequence[Held]) -> Iterator[str]:  # noqa: ARG001
+def _double_use(rules: Rules, held: Sequence[Held]) -> Iterator[str]:  # noqa: ARG001 - every look is asked the same
     used: dict[str, list[Held]] = defaultdict(list)
     for one in held:
         resources = (f"host {one.talk.host_id}", f"room {one.room_id}", f"interpreter {one.placed.interpreter_id}")

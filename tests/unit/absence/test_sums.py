@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.absence.domain import PARTS, Part, Rules, midnight, next_sum, parts_of, school_year
+from services.absence.domain import PARTS, Part, Rules, next_sum, parts_of
+from shared.clock import midnight, school_year
 
 ZONE = "Europe/Stockholm"
 RULES = Rules()
