@@ -41,22 +41,34 @@ def _roster(name: str, key: str, *readers: str) -> Topic:
 
 SCHOOLS = _roster("schools", "school", *EVERYONE_WITH_A_ROSTER)
 PERSONS = _roster("persons", "person", *EVERYONE_WITH_A_ROSTER)
-CONTACTS = _roster("contacts", "person", "scheduling", "notifications", "portal")
+CONTACTS = _roster("contacts", "person", "scheduling", "bulletins", "notifications", "portal")
 GUARDIANSHIPS = _roster("guardianships", "pupil", "scheduling", "bulletins", "notifications", "portal")
-GROUPS = _roster("groups", "group", "scheduling", "bulletins", "portal")
+GROUPS = _roster("groups", "group", "scheduling", "bulletins", "notifications", "portal")
 STAFF = _roster("staff", "post", "scheduling", "bulletins", "portal")
 SUBJECTS = _roster("subjects", "subject", "scheduling", "bulletins", "portal")
 LOGINS = _roster("logins", "person", "portal")
 
 LESSONS = Topic("lessons.v1", ("registry",), ("absence", "portal"), "lesson")
 ATTENDANCE = Topic("attendance.v1", ("registry",), ("absence",), "pupil")
-ABSENCES = Topic("absences.v1", ("absence",), ("scheduling", "portal"), "pupil or lesson")
-TALKS = Topic("talks.v1", ("scheduling",), ("portal",), "talk or commitment", compacted=True)
-DUTIES = Topic("duties.v1", ("absence", "scheduling", "notifications", "portal"), ("portal",), "duty", keep_days=30)
-NOTIFY_URGENT = Topic(
-    "notify.urgent.v1", ("absence", "scheduling", "portal"), ("notifications",), "pupil, person or school"
+ABSENCES = Topic("absences.v1", ("absence",), ("scheduling", "bulletins", "portal"), "pupil or lesson")
+TALKS = Topic("talks.v1", ("scheduling",), ("bulletins", "portal"), "talk, commitment or meeting", compacted=True)
+BULLETINS = Topic("bulletins.v1", ("bulletins",), ("portal",), "bulletin", 3, compacted=True)
+DUTIES = Topic(
+    "duties.v1",
+    ("absence", "scheduling", "bulletins", "notifications", "portal"),
+    ("portal",),
+    "duty",
+    keep_days=30,
 )
-DELIVERIES = Topic("deliveries.v1", ("notifications",), ("portal",), "notification")
+NOTIFY_URGENT = Topic(
+    "notify.urgent.v1", ("absence", "scheduling", "bulletins", "portal"), ("notifications",), "pupil, person or school"
+)
+NOTIFY_NORMAL = Topic(
+    "notify.normal.v1", ("scheduling", "bulletins", "portal"), ("notifications",), "pupil, person or school"
+)
+NOTIFY_BULK = Topic("notify.bulk.v1", ("bulletins",), ("notifications",), "mailing", 3)
+DELIVERIES = Topic("deliveries.v1", ("notifications",), ("bulletins", "portal"), "notification or mailing")
+READS = Topic("reads.v1", ("bulletins", "portal"), ("notifications",), "message")
 
 PREFERENCES = Topic("preferences.v1", ("portal",), ("notifications",), "person", 3, compacted=True)
 CONSENTS = Topic(
@@ -64,7 +76,7 @@ CONSENTS = Topic(
 )
 PRIVACY = Topic("privacy.v1", ("portal",), EVERYONE, "person", 3)
 PRIVACY_ANSWERS = Topic("privacy.answers.v1", EVERYONE, ("portal",), "request and service", 3, compacted=True)
-LOOKS = Topic("looks.v1", ("registry", "scheduling"), ("portal",), "pupil", 3)
+LOOKS = Topic("looks.v1", ("registry", "scheduling", "bulletins"), ("portal",), "pupil", 3)
 OPERATIONS = Topic("operations.v1", EVERYONE, ("portal",), "service", 1, compacted=True)
 
 TOPICS: tuple[Topic, ...] = (
@@ -80,9 +92,13 @@ TOPICS: tuple[Topic, ...] = (
     ATTENDANCE,
     ABSENCES,
     TALKS,
+    BULLETINS,
     DUTIES,
     NOTIFY_URGENT,
+    NOTIFY_NORMAL,
+    NOTIFY_BULK,
     DELIVERIES,
+    READS,
     PREFERENCES,
     CONSENTS,
     PRIVACY,

@@ -38,7 +38,17 @@ SECRETS = {
     "SKOLBRO_SESSION_KEY": "session-key",
     "SKOLBRO_LOGIN_KEY": "login-key",
 }
-PAGES = {"/registry": "registry", "/talks": "scheduling", "/meetings": "scheduling", "/offers": "scheduling"}
+PAGES = {
+    "/registry": "registry",
+    "/talks": "scheduling",
+    "/meetings": "scheduling",
+    "/offers": "scheduling",
+    "/bulletins": "bulletins",
+    "/information": "bulletins",
+    "/dialogue": "bulletins",
+    "/feedback": "bulletins",
+    "/sending": "notifications",
+}
 FRUGAL = {"MALLOC_ARENA_MAX": "2"}
 
 

@@ -6,6 +6,7 @@ from services.bulletins.tables import kit as tables
 from services.bulletins.tables import metadata, roster
 from shared.events.people import ConsentStated
 from shared.events.roster import (
+    ContactStated,
     GroupStated,
     GuardianshipsStated,
     PersonStated,
@@ -17,8 +18,18 @@ from shared.messaging.reader import Reader
 from shared.rights.privacy import privacy_reader
 from shared.roster.projection import roster_reader
 
+ROSTER = (
+    SchoolStated,
+    PersonStated,
+    ContactStated,
+    GuardianshipsStated,
+    GroupStated,
+    StaffStated,
+    SubjectStated,
+    ConsentStated,
+)
+
 
 def readers() -> list[Reader]:
     """The readers of this service."""
-    kinds = (SchoolStated, PersonStated, GuardianshipsStated, GroupStated, StaffStated, SubjectStated, ConsentStated)
-    return [roster_reader(roster, *kinds), privacy_reader("bulletins", tables, metadata)]
+    return [roster_reader(roster, *ROSTER), privacy_reader("bulletins", tables, metadata)]

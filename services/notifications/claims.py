@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications import store
 from services.notifications.channels.protocol import Channel
 from services.notifications.domain.addresses import fingerprint, rehearsal
 from services.notifications.domain.models import Because, Delivery, Request
@@ -22,7 +21,8 @@ from services.notifications.messages import Letter
 from services.notifications.outgoing import said
 from services.notifications.owner import Owner
 from services.notifications.recipients import Recipients
-from services.notifications.store import Attempt
+from services.notifications.store import requests as store
+from services.notifications.store.requests import Attempt
 from shared.db.engine import is_passing
 from shared.events.roster import SchoolStated
 from shared.ids import new_id

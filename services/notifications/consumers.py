@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifications.domain.models import ABOUT_A_PUPIL, TO_SOMEBODY
 from services.notifications.errors import IncompleteRequest
 from services.notifications.narrowed import Narrowed
-from services.notifications.store import keep_requests
+from services.notifications.store.requests import keep_requests
 from services.notifications.tables import kit as tables
 from services.notifications.tables import metadata, roster
 from shared.events.envelope import Outgoing

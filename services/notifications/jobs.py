@@ -18,7 +18,7 @@ from services.notifications.owner import Owner
 from services.notifications.recipients import Recipients
 from services.notifications.recorder import Recorder
 from services.notifications.settings import NotificationsSettings
-from services.notifications.store import Result
+from services.notifications.store.requests import Result
 from shared.due.worker import Gate, always_open
 from shared.kit import Kit
 from shared.observe import metrics

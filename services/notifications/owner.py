@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications import store
-from services.notifications.store import Result
+from services.notifications.store import requests as store
+from services.notifications.store.requests import Result
 from shared.db.engine import is_passing
 from shared.kit import Kit
 from shared.observe.logging import get_logger

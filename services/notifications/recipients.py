@@ -10,18 +10,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications import store
 from services.notifications.domain.addresses import fingerprint, usable
 from services.notifications.domain.models import TO_THE_HOME, UNHURRIED, Because, CallReason, Delivery, Request
 from services.notifications.domain.planning import Candidate, Situation, delivery_id, last_call
-from services.notifications.domain.quiet import next_allowed
 from services.notifications.domain.timing import Sibling, is_short_notice, not_held_beyond, pointless
+from services.notifications.store import requests as store
 from services.notifications.tables import roster
 from shared.clock import DEFAULT_ZONE, local_date
 from shared.events.notify import NotificationKind
 from shared.events.people import PreferencesStated
 from shared.events.roster import ContactStated, GuardianshipsStated, PersonStated, SchoolStated
 from shared.observe.logging import get_logger
+from shared.quiet import next_allowed
 from shared.roster.access import Family, Verdict, Why, families, is_protected, oneself
 from shared.roster.projection import Link, known, linked
 

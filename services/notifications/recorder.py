@@ -14,12 +14,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications import store
 from services.notifications.domain.deliveries import Budget, answered, conclude
 from services.notifications.domain.models import Delivery, Request, State, Step
 from services.notifications.domain.replies import Outcome
 from services.notifications.outgoing import said
-from services.notifications.store import Result
+from services.notifications.store import requests as store
+from services.notifications.store.requests import Result
 from shared.db.engine import is_passing
 from shared.kit import Kit
 from shared.messaging.outbox import say

@@ -10,7 +10,7 @@ from services.portal.domain.quiet import Wishes
 from shared.clock import local_date
 from shared.events.duties import DutyKind, DutyMoved, DutyStatus
 from shared.events.envelope import Outgoing
-from shared.events.notify import NotificationKind, NotificationRequested
+from shared.events.notify import NotificationKind, requested
 from shared.events.people import ConsentStated, PreferencesStated
 from shared.ids import derived_id
 from shared.observe.tracing import new_traceparent
@@ -52,9 +52,9 @@ def understood(told: Told, school_id: UUID, notification_id: UUID, now: datetime
 
 def rights_asked(pupil_id: UUID, school_id: UUID, zone: str, now: datetime) -> Outgoing:
     """A pupil has come of age and is asked, once, who may go on being told. The id is the same for ever."""
-    event = NotificationRequested(
+    event = requested(
+        NotificationKind.RIGHTS_ASKED,
         notification_id=derived_id("rights asked", pupil_id),
-        kind=NotificationKind.RIGHTS_ASKED,
         school_id=school_id,
         pupil_id=pupil_id,
         day=local_date(now, zone),

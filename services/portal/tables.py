@@ -18,6 +18,7 @@ metadata = new_metadata()
 kit = kit_tables(metadata)
 roster = roster_table(metadata)
 INSTANT = DateTime(timezone=True)
+EMPTY = {"server_default": "[]"}
 
 
 class Base(SQLModel):
@@ -210,6 +211,25 @@ class Commitment(Base, table=True):
     heard_at: datetime = Field(sa_type=INSTANT)
 
 
+class Bulletin(Base, table=True):
+    """A bulletin or piece of school information as the bulletins service last stated it; its words are there."""
+
+    __tablename__ = "bulletin"
+    __table_args__ = (Index("ix_bulletin_school_sent", "school_id", "sent_at"), walled(Wall.SCHOOL))
+
+    bulletin_id: UUID = Field(primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+    tenant_id: UUID
+    school_id: UUID
+    kind: str = Field(sa_type=Text)  # shared.events.notify.MailingKind
+    group_ids: list[str] = Field(sa_type=JSONB)
+    titles: list[dict[str, str]] = Field(sa_type=JSONB)  # shared.events.bulletins.Title, in order
+    sent_at: datetime = Field(sa_type=INSTANT)
+    number: int = 0
+    of: int = 0
+    withdrawn: bool = False
+
+
 class Preference(Base, table=True):
     """How a person wants to be told; quiet hours are local times where the school is."""
 
@@ -223,6 +243,10 @@ class Preference(Base, table=True):
     email: bool
     quiet_from: time | None = None
     quiet_to: time | None = None
+    channels: list[str] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs=EMPTY)
+    choices: list[dict[str, str]] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs=EMPTY)
+    digest_at: time | None = None
+    push: list[dict[str, str]] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs=EMPTY)
 
 
 class Approval(Base, table=True):

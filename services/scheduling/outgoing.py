@@ -11,7 +11,7 @@ from services.scheduling.tables import Commitment, Coverage, Round, Talk
 from shared.clock import DEFAULT_ZONE, local_date
 from shared.events.duties import DutyKind, DutyMoved, DutyStatus
 from shared.events.envelope import Outgoing
-from shared.events.notify import Appointment, NotificationKind, NotificationRequested
+from shared.events.notify import Appointment, NotificationKind, requested
 from shared.events.privacy import PupilLookedAt
 from shared.events.scheduling import CommitmentStated, CommitmentStatus, Owner, TalkKind, TalkState, TalkStated
 from shared.ids import derived_id, new_id
@@ -132,7 +132,7 @@ def to_person(
 
 def _asked(kind: NotificationKind, notification_id: UUID, now: datetime, zone: str, **fields: Any) -> Outgoing:
     day: date = local_date(now, zone)
-    event = NotificationRequested(notification_id=notification_id, kind=kind, day=day, requested_at=now, **fields)
+    event = requested(kind, notification_id=notification_id, day=day, requested_at=now, **fields)
     return Outgoing(event, new_traceparent())
 
 

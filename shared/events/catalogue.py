@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from shared.events.absence import AbsenceNoticed, AbsenceSummed, LessonReported, LessonUnreported
 from shared.events.attendance import AbsenceReported, AttendanceRecorded, LessonPlanned
+from shared.events.bulletins import BulletinStated
 from shared.events.duties import DutyMoved
 from shared.events.envelope import Event
-from shared.events.notify import DeliverySettled, NotificationRequested
+from shared.events.notify import (
+    DeliverySettled,
+    MailingRequested,
+    MailingSettled,
+    MailingWithdrawn,
+    MessageRead,
+    NotificationRequested,
+    UnhurriedRequested,
+)
 from shared.events.operations import HealthReported
 from shared.events.people import ConsentStated, PreferencesStated
 from shared.events.privacy import PrivacyAnswered, PrivacyRequested, PupilLookedAt
@@ -20,7 +29,7 @@ from shared.events.roster import (
     StaffStated,
     SubjectStated,
 )
-from shared.events.scheduling import CommitmentStated, TalkStated
+from shared.events.scheduling import CommitmentStated, MeetingStated, TalkStated
 
 EVENTS: tuple[type[Event], ...] = (
     SchoolStated,
@@ -40,9 +49,16 @@ EVENTS: tuple[type[Event], ...] = (
     AbsenceSummed,
     TalkStated,
     CommitmentStated,
+    MeetingStated,
+    BulletinStated,
     DutyMoved,
     NotificationRequested,
+    UnhurriedRequested,
+    MailingRequested,
+    MailingWithdrawn,
     DeliverySettled,
+    MailingSettled,
+    MessageRead,
     PreferencesStated,
     ConsentStated,
     PrivacyRequested,

@@ -16,6 +16,8 @@ class DutyKind(StrEnum):
 
     SAME_DAY_NOTICE = "same_day_notice"  # SE skollagen 7 kap 17 §: a guardian is told the same day
     DEVELOPMENT_TALK = "development_talk"  # one a term, two a year; SE skollagen 10 kap 12 §, NO forskrift § 20-3 (old)
+    CLASS_BULLETIN = "class_bulletin"  # three a half-year, as the school has promised
+    SCHOOL_INFORMATION = "school_information"  # goals, plan of work, expectations: once a school year
     START_TALK = "start_talk"  # reception and start-up talks that a school has promised
 
 

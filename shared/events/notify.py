@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from shared.clock import DEFAULT_ZONE
 from shared.events.envelope import Event, Instant, Line
-from shared.topics import DELIVERIES, NOTIFY_URGENT
+from shared.events.people import Channel, Subject
+from shared.topics import DELIVERIES, NOTIFY_BULK, NOTIFY_NORMAL, NOTIFY_URGENT, READS
 
 
 class NotificationKind(StrEnum):
@@ -39,8 +40,56 @@ class NotificationKind(StrEnum):
     MEETING_BOOKED = "meeting_booked"  # welcome: a seat, with a calendar entry
     MEETING_CANCELLED = "meeting_cancelled"
     OFFER_ASKED = "offer_asked"  # to a guardian who has offered their experience: a teacher asks
+    # What is written to and fro:
+    DIALOGUE_MESSAGE = "dialogue_message"  # somebody has written in a conversation; may wait for the morning
+    DIALOGUE_URGENT = "dialogue_urgent"  # staff have marked it as urgent
+    # Made by the notifications service itself:
+    STILL_UNREAD = "still_unread"  # an earlier message that must be read has not been: by the next channel
+    DIGEST = "digest"  # everything that could wait, once a day
     # To staff:
     TALKS_LACKING = "talks_lacking"  # pupils without a talk, before it is late
+    BULLETIN_DUE = "bulletin_due"  # to the contact teacher: the next bulletin is to be written
+    BULLETIN_LATE = "bulletin_late"  # to the contact teacher and the principal: its day has passed
+    BULLETIN_TO_APPROVE = "bulletin_to_approve"  # to the principal
+    BULLETIN_RETURNED = "bulletin_returned"  # to whoever wrote it: approved, or to be changed
+
+
+class Lane(StrEnum):
+    """Which road a message takes. Each has its own topic, reader, worker, connections and budget of tries."""
+
+    URGENT = "urgent"  # somebody must know now
+    NORMAL = "normal"
+    BULK = "bulk"  # one text to very many
+
+
+# Whoever does not hear of these in time does not know where a child is, or stands before a locked door:
+URGENT = frozenset(
+    {
+        NotificationKind.ABSENCE_NOTICE,
+        NotificationKind.ABSENCE_NOTICE_LATE,
+        NotificationKind.ABSENCE_RETRACTION,
+        NotificationKind.LESSONS_UNREPORTED,
+        NotificationKind.TALK_MOVED,
+        NotificationKind.TALK_CANCELLED,
+        NotificationKind.TALK_NEW_EVENING,
+        NotificationKind.MEETING_CANCELLED,
+        NotificationKind.DIALOGUE_URGENT,
+        NotificationKind.STILL_UNREAD,
+    }
+)
+TALKED = frozenset(kind for kind in NotificationKind if kind.startswith(("talk_", "commitment_", "meeting_", "offer_")))
+
+
+def lane_of(kind: NotificationKind) -> Lane:
+    """The lane of a request for one message."""
+    return Lane.URGENT if kind in URGENT else Lane.NORMAL
+
+
+def subject_of(kind: NotificationKind) -> Subject | None:
+    """What a home's choices call this; None for what always comes at once."""
+    if kind in (NotificationKind.DIALOGUE_MESSAGE, NotificationKind.DIALOGUE_URGENT):
+        return Subject.DIALOGUE
+    return Subject.TALKS if kind in TALKED else None
 
 
 class Appointment(BaseModel):
@@ -94,6 +143,85 @@ class NotificationRequested(Event):
         return str(self.pupil_id or self.to_id or self.school_id)
 
 
+class UnhurriedRequested(NotificationRequested):
+    """The same, on the road of what may wait a little."""
+
+    event_type: ClassVar[str] = "notification.requested_unhurried.v1"
+    topic: ClassVar[str] = NOTIFY_NORMAL.name
+
+
+def requested(kind: NotificationKind, **fields: Any) -> NotificationRequested:
+    """The request for a message of this kind, on the road that is its kind's."""
+    road = NotificationRequested if lane_of(kind) is Lane.URGENT else UnhurriedRequested
+    return road(kind=kind, **fields)
+
+
+class MailingKind(StrEnum):
+    """What goes to all homes of a class or a school at once."""
+
+    BULLETIN = "bulletin"
+    INFORMATION = "information"
+
+
+Words = Annotated[str, StringConstraints(max_length=60_000, pattern=r"^[^\x00]*$")]
+
+
+class MailingText(BaseModel):
+    """The text in one language: a subject, plain text, and the same as a clean HTML fragment without pictures."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    language: Line
+    subject: Line
+    text: Words
+    html: Words
+
+
+class MailingRequested(Event):
+    """One text is to go to every home of these groups: once to each person, whatever number of children it is about.
+
+    Who that is is worked out when it is sent, not before `send_at`. `texts` are in the order in which they stand in
+    for each other. `path` is the thing's own page; a reading link is made for each person from `about_id`, the thing.
+    A reminder names in `unread_of` an earlier mailing, and goes to those of its homes who have not read it.
+    """
+
+    event_type: ClassVar[str] = "mailing.requested.v1"
+    topic: ClassVar[str] = NOTIFY_BULK.name
+
+    mailing_id: UUID
+    kind: MailingKind
+    tenant_id: UUID
+    school_id: UUID
+    about_id: UUID
+    author_id: UUID | None = None
+    group_ids: tuple[UUID, ...]
+    day: date
+    path: Line
+    requested_at: Instant
+    send_at: Instant
+    must_read: bool = False
+    unread_of: UUID | None = None
+    texts: tuple[MailingText, ...]
+
+    def key(self) -> str:
+        """The mailing."""
+        return str(self.mailing_id)
+
+
+class MailingWithdrawn(Event):
+    """A mailing is to go to nobody any more. What has left has left."""
+
+    event_type: ClassVar[str] = "mailing.withdrawn.v1"
+    topic: ClassVar[str] = NOTIFY_BULK.name
+
+    mailing_id: UUID
+    withdrawn_at: Instant
+
+    def key(self) -> str:
+        """The mailing."""
+        return str(self.mailing_id)
+
+
 class DeliveryStatus(StrEnum):
     """The closed vocabulary of one message to one person."""
 
@@ -130,3 +258,61 @@ class DeliverySettled(Event):
     def key(self) -> str:
         """The notification."""
         return str(self.notification_id)
+
+
+class Addressee(BaseModel):
+    """How a mailing ended for one person, and which pupils it was about to them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    person_id: UUID
+    pupil_ids: tuple[UUID, ...] = ()
+    status: DeliveryStatus
+    channel: Channel | None = None
+
+
+class MailingSettled(Event):
+    """A mailing is over for some persons, at most 500 of them. `part_id` tells one such part from the next.
+
+    `open` is how many are not over yet: 0 in the last part, unless a bounce comes later.
+    """
+
+    event_type: ClassVar[str] = "mailing.settled.v1"
+    topic: ClassVar[str] = DELIVERIES.name
+
+    mailing_id: UUID
+    part_id: UUID
+    about_id: UUID
+    kind: MailingKind
+    school_id: UUID
+    path: Line
+    at: Instant
+    people: tuple[Addressee, ...]
+    open: int = 0
+
+    def key(self) -> str:
+        """The mailing."""
+        return str(self.mailing_id)
+
+
+class ReadBy(StrEnum):
+    """How we know that something was read."""
+
+    PORTAL = "portal"  # its page was opened by the person, logged in
+    LINK = "link"  # the person pressed “I have read this” behind the link in the message
+
+
+class MessageRead(Event):
+    """Somebody has read what a message was about. `about_id` is the notification, or the thing a mailing was about."""
+
+    event_type: ClassVar[str] = "message.read.v1"
+    topic: ClassVar[str] = READS.name
+
+    about_id: UUID
+    person_id: UUID
+    at: Instant
+    how: ReadBy = ReadBy.PORTAL
+
+    def key(self) -> str:
+        """The message."""
+        return str(self.about_id)

@@ -83,6 +83,16 @@ class PersonStated(Event):
         return str(self.person_id)
 
 
+class PostalAddress(Part):
+    """Where a letter goes, as the registry writes it. `country` is a name or a code, empty for the school's own."""
+
+    street: Line
+    postal_code: Line
+    locality: Line
+    care_of: Line = ""
+    country: Line = ""
+
+
 class ContactStated(Event):
     """How to address and reach a person. Language is a BCP 47 tag (`sv`, `nb`, `nn`, `en`)."""
 
@@ -97,6 +107,7 @@ class ContactStated(Event):
     emails: tuple[Line, ...] = ()
     phones: tuple[Line, ...] = ()
     language: Line | None = None
+    address: PostalAddress | None = None
 
     @property
     def full_name(self) -> str:

@@ -105,3 +105,26 @@ class CommitmentStated(Event):
     def key(self) -> str:
         """The commitment."""
         return str(self.commitment_id)
+
+
+class MeetingStated(Event):
+    """A meeting of classes, or a day to visit, as it stands: what it is called, when and where. Nobody is named."""
+
+    event_type: ClassVar[str] = "meeting.stated.v1"
+    topic: ClassVar[str] = TALKS.name
+
+    meeting_id: UUID
+    version: Version
+    tenant_id: UUID
+    school_id: UUID
+    group_ids: tuple[UUID, ...] = ()
+    kind: Line
+    title: Line
+    place: Line | None = None
+    starts_at: Instant
+    ends_at: Instant
+    cancelled: bool = False
+
+    def key(self) -> str:
+        """The meeting."""
+        return str(self.meeting_id)

@@ -25,7 +25,7 @@ from services.notifications.channels.simulated import SimulatedChannel
 from services.notifications.consumers import ROSTER
 from services.notifications.jobs import Sender
 from services.notifications.settings import NotificationsSettings
-from services.notifications.store import keep_requests
+from services.notifications.store.requests import keep_requests
 from services.notifications.tables import delivery, metadata, notification, roster
 from services.notifications.tables import kit as tables
 from shared.clock import ManualClock

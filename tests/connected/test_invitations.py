@@ -20,7 +20,7 @@ from deploy.embedded.postgres import Postgres
 from services.notifications.consumers import readers
 from services.notifications.jobs import POLL_SECONDS
 from services.notifications.recipients import Recipients
-from services.notifications.store import claim
+from services.notifications.store.requests import claim
 from services.notifications.tables import call_list, delivery, notification, roster
 from shared.clock import ManualClock
 from shared.events.duties import DutyMoved

@@ -15,7 +15,7 @@ from services.notifications.domain.planning import plan
 from services.notifications.domain.replies import POSSIBLY_ARRIVED, Outcome
 from services.notifications.outgoing import duty_statuses
 from services.notifications.recorder import settle
-from services.notifications.store import Result
+from services.notifications.store.requests import Result
 from shared.events.duties import DutyStatus
 from shared.events.notify import DeliveryStatus, NotificationKind
 from tests.unit.notifications.factories import ANNA, BO, BUDGET, NOW, candidate, request, situation

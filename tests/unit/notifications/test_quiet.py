@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notifications.domain.quiet import next_allowed
+from shared.quiet import next_allowed
 
 STOCKHOLM = "Europe/Stockholm"
 MINUTE = timedelta(minutes=1)

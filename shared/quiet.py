@@ -1,6 +1,6 @@
 """Quiet hours: when somebody who wants to be left alone at night may be written to again.
 
-They hold back only what is not urgent (`domain.models.UNHURRIED`): a same-day notice is the law's, not the home's.
+They hold back only what is not urgent: a same-day notice is the law's, not the home's.
 """
 
 from __future__ import annotations
