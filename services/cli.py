@@ -11,6 +11,7 @@ import typer
 
 from services import operations, person
 from services.demo.command import demo, up
+from services.notifications.commands import bounces
 from services.registry.commands import import_app
 from services.scheduling.commands import school_year_app
 
@@ -53,6 +54,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(up)
+app.command()(bounces)
 app.add_typer(import_app, name="import", callback=import_here)
 app.add_typer(school_year_app, name="school-year", callback=school_year_here)
 operations.mount(app)

@@ -15,6 +15,29 @@ from shared.messaging.tables import KitTables
 from shared.settings import KitSettings, ServiceSettings
 
 
+class Bell(asyncio.Event):
+    """An event that others hear too: setting it sets every listener, each of which is cleared by whoever waits on it.
+
+    So several workers of one process can sleep on "something is due" without one waking in place of another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listeners: list[Bell] = []
+
+    def set(self) -> None:
+        """Wake whoever waits on this and on its listeners."""
+        super().set()
+        for listener in self._listeners:
+            listener.set()
+
+    def listener(self) -> Bell:
+        """A bell that rings whenever this one does, and on its own."""
+        bell = Bell()
+        self._listeners.append(bell)
+        return bell
+
+
 @dataclass
 class Kit:
     """One service's engine room. `cluster` is the broker's present life, known once it has answered.
@@ -34,14 +57,40 @@ class Kit:
     cluster: str = ""
     life: Life = field(init=False)
     outbox_written: asyncio.Event = field(default_factory=asyncio.Event)
-    due_planned: asyncio.Event = field(default_factory=asyncio.Event)
+    due_planned: Bell = field(default_factory=Bell)
+    _beside: list[Kit] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.life = Life(self.settings)
 
+    def beside(self, pool: int) -> Kit:
+        """An engine room for one lane of this service: `pool` connections and a wake-up of its own.
+
+        Clock, settings and the relay's wake-up are the same; what wakes this kit wakes the lane as well. It is closed
+        with this one.
+        """
+        connections = connect(self.own.database_url, pool)
+        machine = reaching(connections, MACHINE)
+        lane = Kit(
+            service=self.service,
+            tables=self.tables,
+            engine=machine,
+            sessions=session_factory(machine),
+            people=session_factory(connections),
+            clock=self.clock,
+            settings=self.settings,
+            own=self.own,
+            cluster=self.cluster,
+            outbox_written=self.outbox_written,
+            due_planned=self.due_planned.listener(),
+        )
+        self._beside.append(lane)
+        return lane
+
     async def close(self) -> None:
         """Let go of the database and the broker."""
         await self.life.close()
+        await asyncio.gather(*[lane.close() for lane in self._beside])
         await self.engine.dispose()
 
 

@@ -5,10 +5,13 @@ Mail programs open links before people do, so a link only shows a page with a bu
 
 from __future__ import annotations
 
+import hmac
+import json
 from dataclasses import dataclass
 from uuid import UUID
 
 from itsdangerous import BadData
+from itsdangerous.encoding import base64_encode
 
 from shared.events.people import Subject
 from shared.settings import KitSettings
@@ -39,10 +42,11 @@ class Links:
     def __init__(self, settings: KitSettings) -> None:
         key = session_key(settings)
         self._reading, self._leaving = serializer(key, READING), serializer(key, LEAVING)
+        self._keys = {purpose: _key(key, purpose) for purpose in (READING, LEAVING)}
 
     def reading(self, one: Reading) -> str:
         """The token of a reading link, for `/bulletins/read/{token}`."""
-        return str(self._reading.dumps([one.about_id.hex, one.person_id.hex]))
+        return _sealed(self._keys[READING], [one.about_id.hex, one.person_id.hex])
 
     def read(self, token: str) -> Reading | None:
         """What a reading link says; None when it is not ours."""
@@ -54,7 +58,7 @@ class Links:
 
     def leaving(self, one: Leaving) -> str:
         """The token of an unsubscribe link, for `/unsubscribe/{token}` at the portal (RFC 8058)."""
-        return str(self._leaving.dumps([one.person_id.hex, one.subject]))
+        return _sealed(self._keys[LEAVING], [one.person_id.hex, one.subject])
 
     def leave(self, token: str) -> Leaving | None:
         """What an unsubscribe link says; None when it is not ours."""
@@ -63,3 +67,13 @@ class Links:
             return Leaving(UUID(person), Subject(subject))
         except (BadData, ValueError, TypeError, AttributeError):
             return None
+
+
+def _key(key: bytes, purpose: str) -> bytes:
+    return bytes(serializer(key, purpose).make_signer(purpose).derive_key())
+
+
+def _sealed(key: bytes, what: list[str]) -> str:
+    """As `dumps` seals it, which derives the key anew for each: a mailing needs two tokens for every home."""
+    said = base64_encode(json.dumps(what, separators=(",", ":")).encode())
+    return (said + b"." + base64_encode(hmac.digest(key, said, "sha256"))).decode()

@@ -44,7 +44,7 @@ PERSONS = _roster("persons", "person", *EVERYONE_WITH_A_ROSTER)
 CONTACTS = _roster("contacts", "person", "scheduling", "bulletins", "notifications", "portal")
 GUARDIANSHIPS = _roster("guardianships", "pupil", "scheduling", "bulletins", "notifications", "portal")
 GROUPS = _roster("groups", "group", "scheduling", "bulletins", "notifications", "portal")
-STAFF = _roster("staff", "post", "scheduling", "bulletins", "portal")
+STAFF = _roster("staff", "post", "scheduling", "bulletins", "notifications", "portal")
 SUBJECTS = _roster("subjects", "subject", "scheduling", "bulletins", "portal")
 LOGINS = _roster("logins", "person", "portal")
 
@@ -76,7 +76,7 @@ CONSENTS = Topic(
 )
 PRIVACY = Topic("privacy.v1", ("portal",), EVERYONE, "person", 3)
 PRIVACY_ANSWERS = Topic("privacy.answers.v1", EVERYONE, ("portal",), "request and service", 3, compacted=True)
-LOOKS = Topic("looks.v1", ("registry", "scheduling", "bulletins"), ("portal",), "pupil", 3)
+LOOKS = Topic("looks.v1", ("registry", "scheduling", "bulletins", "notifications"), ("portal",), "pupil", 3)
 OPERATIONS = Topic("operations.v1", EVERYONE, ("portal",), "service", 1, compacted=True)
 
 TOPICS: tuple[Topic, ...] = (

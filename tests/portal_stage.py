@@ -49,7 +49,7 @@ from shared.roster.access import Why
 from shared.web.errors import add_error_pages
 from shared.web.pages import Pages, add_pages
 from shared.web.session import STEP_UP, Sessions, add_sessions
-from tests.hearing import hear_by
+from tests.hearing import hear_by, said
 from tests.stack import kit_off_kafka
 
 TODAY = date(2026, 11, 23)
@@ -164,10 +164,7 @@ class Stage:
 
     async def said(self, model: type[Event]) -> list[Any]:
         """The events of one kind in the outbox, in order."""
-        outbox = tables.kit.outbox
-        of_kind = outbox.select().where(outbox.c.event_type == model.event_type).order_by(outbox.c.id)
-        async with self.kit.sessions() as session:
-            return [model.model_validate_json(row.value) for row in (await session.execute(of_kind)).all()]
+        return await said(self.kit, model)
 
     async def rows(self, query: str, **values: Any) -> Sequence[Any]:
         """What the database holds, with nothing in the way."""

@@ -23,12 +23,21 @@ from deploy.embedded.process import StartFailed, die_with_parent
 
 PR_SET_NAME = 15
 SERVICES = ("portal", "registry", "absence", "scheduling", "bulletins", "notifications")
-FIRST_PORT = 8000  # the portal's; the other services are on those after it
+# One service runs twice, on one database: what is bulky has a process, and so a processor, of its own, and a bulletin
+# to a whole city never holds up a notice about one child.
+LANES = {"notifications": ("urgent", "normal"), "notifications-bulk": ("bulk",)}
+PROCESSES = (*SERVICES, *(name for name in LANES if name not in SERVICES))
+FIRST_PORT = 8000  # the portal's; the other processes are on those after it
 COMMAND = "services.cli"  # what a forked process finds as its main program and would import again
 HEAVY = ("uvicorn", "uvicorn.loops.auto", "uvicorn.protocols.http.auto", "uvicorn.lifespan.on")
 FREEZE = "deploy.embedded.freeze"
 GRACEFUL_SECONDS = 2  # a browser on the live page must not hold up the stop
 CONTEXT = multiprocessing.get_context("forkserver")
+
+
+def service_of(process: str) -> str:
+    """The service that a process runs: `notifications-bulk` runs `notifications`."""
+    return process.partition("-")[0]
 
 
 def get_ready() -> None:
@@ -39,9 +48,9 @@ def get_ready() -> None:
 
 @dataclass
 class ForkedService:
-    """One service, served by uvicorn on 127.0.0.1:port, its output in a log file."""
+    """One process of a service, served by uvicorn on 127.0.0.1:port, its output in a log file."""
 
-    service: str
+    called: str  # one of PROCESSES
     port: int
     env: Mapping[str, str]
     log: Path
@@ -50,7 +59,7 @@ class ForkedService:
     @property
     def name(self) -> str:
         """What to call it to a person."""
-        return f"The service {self.service}"
+        return f"The service {self.called}"
 
     @property
     def pid(self) -> int:
@@ -62,7 +71,7 @@ class ForkedService:
     def start(self) -> None:
         """Start the process. Does not wait until it is ready."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        arguments = (self.service, self.port, dict(self.env), str(self.log))
+        arguments = (self.called, self.port, dict(self.env), str(self.log))
         self.process = CONTEXT.Process(target=_serve, args=arguments, daemon=True)
         self.process.start()
 
@@ -87,7 +96,7 @@ class ForkedService:
         return not self.running()
 
 
-def _serve(service: str, port: int, env: Mapping[str, str], log: str) -> None:
+def _serve(called: str, port: int, env: Mapping[str, str], log: str) -> None:
     """What the new process does."""
     import uvicorn
 
@@ -95,13 +104,13 @@ def _serve(service: str, port: int, env: Mapping[str, str], log: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     die_with_parent()  # with the process it is forked from, and below also with the one that asked for it
     threading.Thread(target=_end_with_the_stack, daemon=True).start()
-    _be_called(f"skolbro-{service}")
+    _be_called(f"skolbro-{called}")
     os.environ.update(env)
     out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for number in (sys.stdout.fileno(), sys.stderr.fileno()):
         os.dup2(out, number)
     uvicorn.run(
-        f"services.{service}.main:create_app",
+        f"services.{service_of(called)}.main:create_app",
         factory=True,
         host="127.0.0.1",
         port=port,

@@ -1,4 +1,4 @@
-"""The whole of Skolbro on one machine: PostgreSQL, a broker and the six services as children of this process.
+"""The whole of Skolbro on one machine: PostgreSQL, a broker and the processes of the six services as our children.
 
 Whatever dies is started again at once; whatever is stopped is stopped in order, and nothing is left behind.
 """
@@ -18,7 +18,15 @@ import httpx
 
 from deploy.embedded.at_hand import forget, tell
 from deploy.embedded.broker import Broker, start_broker
-from deploy.embedded.forked import FIRST_PORT, SERVICES, ForkedService, get_ready
+from deploy.embedded.forked import (
+    FIRST_PORT,
+    LANES,
+    PROCESSES,
+    SERVICES,
+    ForkedService,
+    get_ready,
+    service_of,
+)
 from deploy.embedded.postgres import Postgres, start_postgres
 from deploy.embedded.process import Child, StartFailed, free_port, stop_together
 from shared.db.migrate import migrate
@@ -53,13 +61,13 @@ FRUGAL = {"MALLOC_ARENA_MAX": "2"}
 
 
 def ports_from(first: int = FIRST_PORT) -> dict[str, int]:
-    """The portal on the first port, the other services on those after it."""
-    return {name: first + number for number, name in enumerate(SERVICES)}
+    """The portal on the first port, the other processes on those after it."""
+    return {name: first + number for number, name in enumerate(PROCESSES)}
 
 
 def free_ports() -> dict[str, int]:
-    """A free port for each service."""
-    return {name: free_port() for name in SERVICES}
+    """A free port for each process."""
+    return {name: free_port() for name in PROCESSES}
 
 
 @dataclass
@@ -115,10 +123,16 @@ class Stack:
         settings = self._kit_settings()
         await create_topics(settings)
         await reconcile({name: self.database_url(name) for name in SERVICES}, settings)
-        for name in SERVICES:
+        for name in PROCESSES:
             self.keepers[name] = Keeper(self._service(name, {**self._kit_env(settings), **env}))
             self.keepers[name].child.start()
-        await asyncio.gather(*[self.until_ready(name) for name in SERVICES])
+        await asyncio.gather(*[self.until_ready(name) for name in PROCESSES])
+
+    async def stop_services(self) -> None:
+        """Stop the services; the servers stay up, and the services can be started again with another environment."""
+        children = [keeper.child for keeper in self.keepers.values()]
+        await asyncio.to_thread(stop_together, children, STOP_SECONDS)
+        self.keepers.clear()
 
     async def keep(self) -> None:
         """Restart what dies, until cancelled."""
@@ -173,12 +187,15 @@ class Stack:
         return file.read_text(encoding="utf-8")
 
     def _service(self, name: str, env: Mapping[str, str]) -> ForkedService:
-        port, prefix = self.ports[name], name.upper()
-        own = {f"{prefix}_DATABASE_URL": self.database_url(name), f"{prefix}_PORT": str(port)}
+        service, port = service_of(name), self.ports[name]
+        prefix = service.upper()
+        own = {f"{prefix}_DATABASE_URL": self.database_url(service), f"{prefix}_PORT": str(port)}
+        if name in LANES:
+            own[f"{prefix}_LANES"] = json.dumps(LANES[name])
         return ForkedService(name, port, {**env, **own}, self.data / "logs" / f"{name}.log")
 
     async def until_ready(self, name: str) -> None:
-        """Wait until the service says it is ready. Raises StartFailed when it ends first or 40 s have passed."""
+        """Wait until the process says it is ready. Raises StartFailed when it ends first or 40 s have passed."""
         child, url = self.keepers[name].child, f"http://127.0.0.1:{self.ports[name]}/health/ready"
         deadline = time.monotonic() + READY_SECONDS
         async with httpx.AsyncClient(trust_env=False) as client:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel
 
+from services.demo.schooldays import school_day_from
 from services.demo.script import OPENS
 from services.demo.subscriptions import Subscription
-from services.demo.timetable import local, school_day_from
+from services.demo.timetable import local
 
 FILE = "demo.json"
 

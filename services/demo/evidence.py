@@ -12,6 +12,7 @@ SERVED = (
     "select person_id, notification_id from delivery "
     "where status = 'delivered' and person_id = any(%s) and moved_at >= %s"
 )
+BROUGHT = "select person_id, mailing_id from addressee where status = 'delivered' and person_id = any(%s)"
 TO_CALL = "select notification_id from call_list where added_at >= %s and withdrawn_at is null"
 
 
@@ -19,6 +20,12 @@ def served(url: str, persons: Collection[UUID], since: datetime) -> frozenset[tu
     """Which messages the service says it has brought to these persons since then."""
     with psycopg.connect(url) as connection:
         return frozenset((person, message) for person, message in connection.execute(SERVED, (list(persons), since)))
+
+
+def brought(url: str, persons: Collection[UUID]) -> frozenset[tuple[UUID, UUID]]:
+    """Which mailings (a bulletin's has the bulletin's id) the service says it has brought to these persons."""
+    with psycopg.connect(url) as connection:
+        return frozenset((person, mailing) for person, mailing in connection.execute(BROUGHT, (list(persons),)))
 
 
 def to_call(url: str, since: datetime) -> frozenset[UUID]:

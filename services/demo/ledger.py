@@ -15,12 +15,14 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from services.demo.bulletins.account import BulletinAccount, BulletinFigures
+from services.demo.bulletins.mails import letter_of
 from services.demo.catcher import Mail
 from services.demo.day import Plan
 from services.demo.people import Adult, Municipality
+from services.demo.schooldays import school_day_before
 from services.demo.script import Owed
 from services.demo.talks.account import TalkAccount, TalkFigures, link_of
-from services.demo.timetable import school_day_before
 from shared.ids import derived_id
 
 NOTICE, RETRACTION = "notice", "retraction"
@@ -43,7 +45,7 @@ class Figures:
     """The day in figures. A fault is a lost, doubled or misdirected message; `ok` means there was none.
 
     `mails` are those about absence and to schools; those of the round of talks are in `talks`, while `duplicates` and
-    `misdirected` count all.
+    `misdirected` count both. Those of the half-year are in `bulletins`, with faults of their own. `undone` is of both.
     """
 
     pupils: int
@@ -60,18 +62,21 @@ class Figures:
     repeats: int
     held: int
     talks: TalkFigures = field(default_factory=TalkFigures)
+    bulletins: BulletinFigures = field(default_factory=BulletinFigures)
 
     @property
     def ok(self) -> bool:
         """True when every duty was met, once, and nobody was told who must not be."""
         met = self.notices_delivered + self.unreachable == self.notices_owed
-        return met and self.talks.ok and not (self.lost or self.duplicates or self.misdirected)
+        beside = self.talks.ok and self.bulletins.ok
+        return met and beside and not (self.lost or self.duplicates or self.misdirected)
 
     def as_json(self, seconds: float) -> dict[str, Any]:
         """As the command prints it."""
         flat = asdict(self)
-        talks = flat.pop("talks")
-        return {**flat, **talks, "seconds": round(seconds, 1)}
+        talks, bulletins = flat.pop("talks"), flat.pop("bulletins")
+        undone = talks.pop("undone") + bulletins.pop("undone")
+        return {**flat, **talks, **bulletins, "undone": undone, "seconds": round(seconds, 1)}
 
 
 @dataclass(frozen=True)
@@ -99,12 +104,16 @@ class Ledger:
         plan: Plan,
         evidence: Evidence,
         talks: Callable[[Sequence[Mail]], TalkAccount | None] | None = None,
+        bulletins: Callable[[Sequence[Mail]], BulletinAccount | None] | None = None,
     ) -> None:
         self.whole = whole
         self.plan = plan
         self.evidence = evidence
-        self.mails = [mail for mail in evidence.mails if link_of(mail) is None]
-        self.talks = talks([mail for mail in evidence.mails if link_of(mail)]) if talks else None
+        of_bulletins = [mail for mail in evidence.mails if letter_of(mail)]
+        others = [mail for mail in evidence.mails if not letter_of(mail)]
+        self.mails = [mail for mail in others if link_of(mail) is None]
+        self.talks = talks([mail for mail in others if link_of(mail)]) if talks else None
+        self.bulletins = bulletins(of_bulletins) if bulletins else None
         self.owner = {email: adult for adult in whole.adults.values() for email in adult.emails}
         self.school_addresses = {school.email: school.id for school in whole.schools}
 
@@ -126,6 +135,7 @@ class Ledger:
             repeats=self.evidence.repeats,
             held=self.plan.held,
             talks=self.talks.figures() if self.talks else TalkFigures(),
+            bulletins=self.bulletins.figures() if self.bulletins else BulletinFigures(),
         )
 
     def to_tell(self, duty: Owed) -> list[Adult]:
@@ -183,6 +193,7 @@ class Ledger:
             *[f"duplicate: {self._described(mail)}" for mail in self.duplicates()],
             *[f"misdirected: {self._described(mail)}" for mail in self.misdirected()],
             *(self.talks.faults() if self.talks else []),
+            *(self.bulletins.faults() if self.bulletins else []),
         ]
 
     def lost(self) -> list[Owed]:

@@ -12,10 +12,15 @@ from time import monotonic
 from deploy.embedded.process import StartFailed, require_free
 from deploy.embedded.stack import Stack, free_ports, ports_from
 from services.demo.actions import Action, Report
+from services.demo.bulletins.account import BulletinAccount
+from services.demo.bulletins.hops import Hops
+from services.demo.bulletins.plan import plan_bulletins
+from services.demo.bulletins.play import HalfYearPlay
 from services.demo.catcher import Mail
-from services.demo.day import play
+from services.demo.clock import DemoClock
+from services.demo.day import play, prepare
 from services.demo.diary import Diary, open_diary
-from services.demo.evidence import served, to_call
+from services.demo.evidence import brought, served, to_call
 from services.demo.ledger import Evidence, Figures, Ledger
 from services.demo.records import STOCKHOLM
 from services.demo.talks.account import TalkAccount
@@ -23,7 +28,7 @@ from services.demo.talks.crowd import Crowd
 from services.demo.talks.plan import plan_round
 from services.demo.talks.play import Play
 from services.demo.timetable import local
-from services.demo.world import World, WorldPorts, prepare_world
+from services.demo.world import World, WorldPorts, world_before
 from shared.clock import PacedClock
 
 WARM_UP = timedelta(seconds=6)  # from the start of the services to the opening of the day, in real time
@@ -33,6 +38,7 @@ KILLS = {
     "registry": time(8, 32),
     "absence": time(8, 58),
     "notifications": time(9, 58),
+    "notifications-bulk": time(9, 30),
     "portal": time(10, 20),
     "scheduling": time(10, 40),
     "bulletins": time(11, 0),
@@ -70,6 +76,7 @@ class Demo:
     began: float = field(default_factory=monotonic)
     reported: int = 0
     talks: Play | None = None
+    half_year: HalfYearPlay | None = None
     diary: Diary = field(init=False)
     world: World = field(init=False)
     stack: Stack = field(init=False)
@@ -94,14 +101,15 @@ class Demo:
             self.stack.stop()
 
     def _open(self, ports: WorldPorts) -> None:
-        """Open the diary at the next school day; the clock begins to run."""
+        """Open the diary at the next school day; the clock stands just before it."""
         wishes, today = self.wishes, datetime.now(STOCKHOLM).date()
         self.diary = open_diary(wishes.data, wishes.seed, wishes.schools, wishes.pupils, today)
         day = self.diary.next_day(today)
-        stage, plan = prepare_world(self.diary, day)
-        clock = PacedClock(plan.opens, datetime.now(UTC) + WARM_UP, wishes.speed)
+        stage, plan = world_before(self.diary, day)
+        clock = DemoClock(PacedClock(plan.opens, datetime.now(UTC) + WARM_UP, wishes.speed))
         self.world = World(stage, plan, clock, ports, self.diary, wishes.data)
         self.talks = self._round()
+        self.half_year = None if self.diary.played else self._half_year()
         self.diary.begin(day)
         self.diary.write(wishes.data)
 
@@ -113,15 +121,28 @@ class Demo:
         portal, pages = (f"http://127.0.0.1:{self.stack.ports[name]}" for name in ("portal", "scheduling"))
         return Play(plan, Crowd(self.world.clock, portal, pages), self._news)
 
+    def _half_year(self) -> HalfYearPlay:
+        """The half-year before the first day, and its bulletins."""
+        portal, pages = (f"http://127.0.0.1:{self.stack.ports[name]}" for name in ("portal", "bulletins"))
+        plan = plan_bulletins(self.world.stage.whole, self.world.plan)
+        hops = Hops(self.stack, self.world, self.wishes.grace_minutes)
+        return HalfYearPlay(plan, hops, portal, pages, self._missing, self._news)
+
+    def _missing(self) -> int:
+        """How many bulletins have not come to somebody they are for."""
+        account = self._bulletins(list(self.world.mailboxes.newest()))
+        return len(account.lost()) if account else 0
+
     def _news(self, line: str) -> None:
         """Something has happened that whoever watches may want to look at."""
         self.say(f"{self._clock()}  {line}")
 
     async def _live(self) -> Figures:
         portal = f"http://127.0.0.1:{self.stack.ports['portal']}"
-        env = self.world.env(self.stack.ports, self.wishes.grace_minutes)
         async with self.world.inhabited(portal):
-            await self.stack.start_services(env)
+            if self.half_year:
+                await self.half_year.before()
+            await self._morning()
             self.ready(self)
             tasks = [asyncio.create_task(work) for work in self._beside()]
             try:
@@ -131,10 +152,17 @@ class Demo:
                     task.cancel()
                 self._remember()
 
+    async def _morning(self) -> None:
+        """The day that is played is about to open: its timetable is in the registry, and the clock begins to run."""
+        world = self.world
+        world.clock.set(world.plan.opens, datetime.now(UTC) + WARM_UP, self.wishes.speed)
+        prepare(world.plan, world.stage)
+        await self.stack.start_services(world.env(self.stack.ports, self.wishes.grace_minutes))
+
     def _beside(self) -> list[Coroutine[None, None, None]]:
         """What goes on beside the day."""
-        talks = [self.talks.run()] if self.talks else []
-        return [self.stack.keep(), self._kill(), self._tell_hours(), self._keep_diary(), *talks]
+        played = [one.run() for one in (self.talks, self.half_year) if one]
+        return [self.stack.keep(), self._kill(), self._tell_hours(), self._keep_diary(), *played]
 
     async def _day(self) -> Figures:
         world = self.world
@@ -172,7 +200,7 @@ class Demo:
         since = world.clock.starts_at - timedelta(hours=6)
         mails = list(world.mailboxes.newest())
         evidence = Evidence(mails, served(url, played, since), to_call(url, since), world.mailboxes.repeats)
-        return Ledger(world.stage.whole, world.plan, evidence, self._talks)
+        return Ledger(world.stage.whole, world.plan, evidence, self._talks, self._bulletins)
 
     def _talks(self, mails: Sequence[Mail]) -> TalkAccount | None:
         """The account of the round with these mails."""
@@ -180,6 +208,15 @@ class Demo:
             return None
         play, whole = self.talks, self.world.stage.whole
         return TalkAccount(whole, play.plan, play.facts, play.crowd.failed, mails, alone=self.wishes.once)
+
+    def _bulletins(self, mails: Sequence[Mail]) -> BulletinAccount | None:
+        """The account of the half-year with these mails."""
+        if self.half_year is None:
+            return None
+        play, whole = self.half_year, self.world.stage.whole
+        played = [adult.id for adult in whole.adults.values() if adult.simulated]
+        came = brought(self.stack.owner_url("notifications", "postgresql"), played)
+        return BulletinAccount(play.plan, play.facts, play.failed, mails, came, alone=self.wishes.once)
 
     async def _kill(self) -> None:
         """Kill services in the middle of the morning, one after another, as a power cut would."""
@@ -214,4 +251,5 @@ class Demo:
         await self.world.clock.sleep(max(0.0, left))
 
     def _clock(self) -> str:
-        return f"{self.world.clock.now().astimezone(STOCKHOLM):%H:%M}"
+        now = self.world.clock.now().astimezone(STOCKHOLM)
+        return f"{now:%H:%M}" if now.date() == self.world.plan.day else f"{now:%d.%m %H:%M}"

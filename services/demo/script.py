@@ -10,7 +10,8 @@ from uuid import UUID
 
 from services.demo.actions import Action, HomeReport, Report
 from services.demo.people import Case, Municipality, Pupil, world_id
-from services.demo.timetable import LESSON_MINUTES, Lesson, Mark, lessons_on, local, school_day_before
+from services.demo.schooldays import school_day_before
+from services.demo.timetable import LESSON_MINUTES, Lesson, Mark, lessons_on, local
 
 OPENS, CLOSES = time(7, 45), time(13, 55)
 DAY_BEGINS, DAY_ENDS = time(8, 0), time(16, 0)

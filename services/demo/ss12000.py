@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from services.demo import names
+from services.demo.halfyear import half_year
 from services.demo.people import Adult, Employee, Municipality, Pupil, School, SchoolClass, world_id
 from services.demo.records import Body, Records, Resource
 
@@ -15,8 +16,8 @@ SCHOOL_TYPE = {"upper": "GY", "lower": "GR", "primary": "GR"}
 
 
 def load(whole: Municipality, records: Records) -> None:
-    """Put the whole municipality into the registry, as it was a month before the first day."""
-    at = datetime.combine(whole.first_day, datetime.min.time(), UTC) - timedelta(days=30)
+    """Put the whole municipality into the registry, as it was a month before the half-year of its first day."""
+    at = datetime.combine(half_year(whole.first_day).starts, datetime.min.time(), UTC) - timedelta(days=30)
     records.put(Resource.ORGANISATIONS, _organisations(whole), at)
     records.put(Resource.PERSONS, _persons(whole), at)
     records.put(Resource.GROUPS, _groups(whole), at)
@@ -124,9 +125,8 @@ def _groups(whole: Municipality) -> Iterator[Body]:
     for school_class in whole.classes:
         yield _group(whole, school_class, school_class.id, "Klass", school_class.name)
         if _has_mentor_groups(school_class.school):
-            yield _group(
-                whole, school_class, _mentor_group(whole, school_class), "Mentor", f"{school_class.name} mentor"
-            )
+            group_id, name = mentored_group(whole, school_class)
+            yield _group(whole, school_class, group_id, "Mentor", name)
 
 
 def _group(whole: Municipality, school_class: SchoolClass, group_id: UUID, kind: str, name: str) -> Body:
@@ -148,15 +148,17 @@ def _has_mentor_groups(school: School) -> bool:
     return school.kind == "upper"
 
 
-def _mentor_group(whole: Municipality, school_class: SchoolClass) -> UUID:
-    return world_id(whole.seed, "mentor group", school_class.id)
+def mentored_group(whole: Municipality, school_class: SchoolClass) -> tuple[UUID, str]:
+    """The group whose mentor a class's mentor is, and its name: the class itself, or one beside it."""
+    if not _has_mentor_groups(school_class.school):
+        return school_class.id, school_class.name
+    return world_id(whole.seed, "mentor group", school_class.id), f"{school_class.name} mentor"
 
 
 def _duties(whole: Municipality) -> Iterator[Body]:
     mentored: dict[UUID, list[UUID]] = {}
     for seat in whole.classes:
-        group = _mentor_group(whole, seat) if _has_mentor_groups(seat.school) else seat.id
-        mentored.setdefault(seat.mentor_id, []).append(group)
+        mentored.setdefault(seat.mentor_id, []).append(mentored_group(whole, seat)[0])
     for employee in whole.employees:
         yield _duty(whole, employee, mentored.get(employee.id, []))
 
@@ -194,5 +196,5 @@ def _activities(whole: Municipality) -> Iterator[Body]:
 
 
 def _autumn(day: date) -> date:
-    """The first day of the school year that day belongs to."""
-    return date(day.year if day.month >= 8 else day.year - 1, 8, 17)
+    """Since when everybody is where they are: the school year in which the half-year of that first day begins."""
+    return half_year(day).founded

@@ -16,7 +16,6 @@ STARTS = (time(8, 20), time(9, 20), time(10, 20), time(11, 50), time(12, 50))
 LESSON_MINUTES = 50
 STAGGER = timedelta(minutes=5)  # each school's bell rings a little later than the one before
 STAGGERED_SCHOOLS = 3
-SCHOOL_DAYS = range(5)  # Monday to Friday
 
 
 @dataclass(frozen=True)
@@ -73,21 +72,6 @@ class Mark:
 def local(day: date, at: time) -> datetime:
     """That wall-clock time at the schools, in UTC."""
     return datetime.combine(day, at, STOCKHOLM).astimezone(UTC)
-
-
-def school_day_from(day: date) -> date:
-    """That day, or the next one on which there is school. Holidays are not known here."""
-    while day.weekday() not in SCHOOL_DAYS:
-        day += timedelta(days=1)
-    return day
-
-
-def school_day_before(day: date) -> date:
-    """The last school day before that one."""
-    day -= timedelta(days=1)
-    while day.weekday() not in SCHOOL_DAYS:
-        day -= timedelta(days=1)
-    return day
 
 
 def lessons_on(whole: Municipality, day: date) -> Iterator[Lesson]:

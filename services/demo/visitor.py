@@ -16,6 +16,7 @@ import httpx
 from services.demo.forms import NOTHING, Changes, Form, Pressed, forms_of
 
 SECONDS = 20.0
+Files = Mapping[str, tuple[str, bytes, str]]  # by the field's name: the file's name, its bytes, its media type
 ENGLISH = {"skolbro_language": "en"}  # the language whose words the demo knows when it reads a page
 
 
@@ -113,9 +114,19 @@ class Visitor:
             raise NotThere(f"{path}: {answer.status_code}")
         return Page(path, answer.text)
 
-    async def send(self, form: Form, changes: Changes = NOTHING, press: Pressed | None = None) -> str:
+    async def follow(self, link: str) -> str:
+        """The page at an address that stood in a mail, wherever it is kept. Raises NotThere when it is not shown."""
+        self.asked += 1
+        answer = await self.client.get(link, follow_redirects=True)
+        if not answer.is_success:
+            raise NotThere(f"a link in a mail: {answer.status_code}")
+        return answer.text
+
+    async def send(
+        self, form: Form, changes: Changes = NOTHING, press: Pressed | None = None, files: Files | None = None
+    ) -> str:
         """Send a form of a page that was opened; where it leads. Raises NotThere when it was not taken."""
-        answer = await self._ask("POST", self.pages + form.action, form.filled(changes, press))
+        answer = await self._ask("POST", self.pages + form.action, form.filled(changes, press), files)
         if answer.status_code != httpx.codes.SEE_OTHER:
             raise NotThere(f"{form.action}: {answer.status_code}")
         return answer.headers["location"]
@@ -127,6 +138,8 @@ class Visitor:
             raise NotThere(f"{form.action}: {answer.status_code}")
         return Page(form.action, answer.text)
 
-    async def _ask(self, method: str, url: str, form: Mapping[str, str | list[str]] | None = None) -> httpx.Response:
+    async def _ask(
+        self, method: str, url: str, form: Mapping[str, str | list[str]] | None = None, files: Files | None = None
+    ) -> httpx.Response:
         self.asked += 1
-        return await self.client.request(method, url, data=form)
+        return await self.client.request(method, url, data=form, files=files)

@@ -15,6 +15,7 @@ from deploy.embedded.process import free_port
 from services.demo import names
 from services.demo.actions import Stage
 from services.demo.catcher import Mailboxes, listen
+from services.demo.clock import DemoClock
 from services.demo.day import Plan, plan_day, prepare, replay
 from services.demo.diary import Diary
 from services.demo.mailpages import create_pages, owners
@@ -24,7 +25,6 @@ from services.demo.server import serving
 from services.demo.source import BASE, Tokens, create_source
 from services.demo.ss12000 import load
 from services.demo.subscriptions import Subscription, Subscriptions
-from shared.clock import PacedClock
 from shared.settings import describe_instant
 
 CLIENT_ID = "skolbro"
@@ -64,7 +64,7 @@ class World:
 
     stage: Stage
     plan: Plan
-    clock: PacedClock
+    clock: DemoClock
     ports: WorldPorts
     diary: Diary
     data: Path
@@ -104,6 +104,7 @@ class World:
             "NOTIFICATIONS_SMTP_HOST": "127.0.0.1",
             "NOTIFICATIONS_SMTP_PORT": str(self.ports.smtp),
             "NOTIFICATIONS_SIMULATE": "true",
+            "NOTIFICATIONS_LADDER_MINUTES": "0",  # nobody reads in the demo, so everything would be sent again
             "PORTAL_MAIL_URL": f"http://127.0.0.1:{self.ports.pages}",
         }
 
@@ -130,6 +131,13 @@ class World:
 
 def prepare_world(diary: Diary, day: date) -> tuple[Stage, Plan]:
     """The municipality and its registry as the days played so far have left them, ready for that day."""
+    stage, plan = world_before(diary, day)
+    prepare(plan, stage)
+    return stage, plan
+
+
+def world_before(diary: Diary, day: date) -> tuple[Stage, Plan]:
+    """The same before the timetable of that day is in the registry: what may have happened long before it still can."""
     whole = grow(diary.seed, diary.first_day, diary.schools, diary.pupils)
     records = Records()
     load(whole, records)
@@ -138,6 +146,4 @@ def prepare_world(diary: Diary, day: date) -> tuple[Stage, Plan]:
     for played in diary.played:
         before = plan_day(whole, played.day, before)
         replay(before, stage, played.until)
-    plan = plan_day(whole, day, before)
-    prepare(plan, stage)
-    return stage, plan
+    return stage, plan_day(whole, day, before)

@@ -11,7 +11,7 @@ from babel.support import Translations
 from shared import languages
 
 LOCALES = Path(__file__).parent / "locales"
-DOMAIN = "messages"
+DOMAIN, PAGES = "messages", "pages"  # what templates of messages say; what pages and code of this service say
 
 
 def catalogue(tag: str) -> Catalog:
@@ -21,5 +21,7 @@ def catalogue(tag: str) -> Catalog:
 
 @cache
 def translations(tag: str) -> Translations:
-    """The language's words."""
-    return languages.translations(LOCALES, tag, DOMAIN)
+    """The language's words: those of the messages, and those that code has (`N_`), which are kept with the pages'."""
+    words = languages.translations(LOCALES, tag, PAGES)
+    words.merge(languages.translations(LOCALES, tag, DOMAIN))
+    return words

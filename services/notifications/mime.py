@@ -13,6 +13,7 @@ from binascii import b2a_qp
 from collections.abc import Iterator, Mapping
 
 BOUNDARY = "=_skolbro"  # “=_” cannot occur in quoted-printable text, nor in base64
+ENVELOPE = re.compile(rb"(?m)^From ")
 OUTER = "=_and_entry"  # of the letter with its calendar entry; neither begins as the other
 WORD_BYTES = 39  # of UTF-8 in one encoded word: a line with one may have 76 characters (RFC 2047 section 2)
 IN_BASE64 = "Content-Transfer-Encoding: base64\r\n\r\n"
@@ -92,7 +93,15 @@ def invitation(text: str, html: str, method: str, entry: bytes) -> bytes:
 def _part(subtype: str, text: str) -> bytes:
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
     lines = "\r\n".join(text.splitlines())
-    return head.encode() + b2a_qp(lines.encode(), istext=True) + b"\r\n"
+    return head.encode() + unmistakable(b2a_qp(lines.encode(), istext=True)) + b"\r\n"
+
+
+def unmistakable(encoded: bytes) -> bytes:
+    """Quoted-printable in which no line looks like the beginning of a mail in a mailbox file (RFC 2049 section 3).
+
+    Some mail systems change such a line, and with it what was signed.
+    """
+    return ENVELOPE.sub(b"=46rom=\r\n ", encoded)
 
 
 def _encoded(line: str) -> str:

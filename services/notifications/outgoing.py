@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from services.notifications.domain.models import NOTICES, NotificationStatus, Step
+from services.notifications.domain.ladder import notice_of
+from services.notifications.domain.models import NOTICES, CallReason, NotificationStatus, Step
 from shared.events.duties import DutyKind, DutyMoved, DutyStatus
 from shared.events.envelope import Outgoing
 from shared.events.notify import DeliverySettled, NotificationKind
@@ -23,6 +24,8 @@ def duty_statuses(step: Step) -> list[DutyStatus]:
     if step.request.kind is NotificationKind.ABSENCE_RETRACTION:
         done = step.first_delivered() or over is NotificationStatus.CANCELLED
         return [DutyStatus.RETRACTED] if done else []
+    if step.request.kind is NotificationKind.STILL_UNREAD:  # the notice stays delivered; the school is to call
+        return [DutyStatus.UNREACHABLE] if step.state.reason is CallReason.UNREAD else []
     if step.request.kind not in NOTICES:
         return []
     moves = [
@@ -47,7 +50,7 @@ def _moved(step: Step, now: datetime) -> list[Outgoing]:
                 school_id=request.school_id,
                 day=request.day,
                 at=now,
-                evidence_id=request.notification_id,
+                evidence_id=notice_of(request),
                 reason=step.state.reason if status is DutyStatus.UNREACHABLE else None,
             ),
             continued(request.traceparent),

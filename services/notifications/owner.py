@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications.store import requests as store
 from services.notifications.store.requests import Result
 from shared.db.engine import is_passing
+from shared.events.notify import Lane
 from shared.kit import Kit
 from shared.observe.logging import get_logger
 
@@ -29,10 +30,11 @@ log = get_logger()
 
 
 class Owner:
-    """One process's name in the attempts. `held` is set while the lock is known to be ours."""
+    """One sender's name in the attempts of its lane. `held` is set while the lock is known to be ours."""
 
-    def __init__(self, kit: Kit, record: Record) -> None:
+    def __init__(self, kit: Kit, record: Record, lane: Lane = Lane.URGENT) -> None:
         self.kit = kit
+        self.lane = lane
         self.record = record
         self.number = 0
         self.held = asyncio.Event()
@@ -68,9 +70,9 @@ class Owner:
                 await connection.invalidate()  # a pooled connection would keep the lock
 
     async def _adopt(self, connection: AsyncConnection) -> None:
-        """Record the open attempts of every process that is gone as orphaned."""
+        """Record the lane's open attempts of every process that is gone as orphaned."""
         async with self.kit.sessions() as session:
-            others = [owner for owner in await store.unfinished_owners(session) if owner != self.number]
+            others = [owner for owner in await store.unfinished_owners(session, self.lane) if owner != self.number]
         for owner in others:
             if await self._take(connection, owner):
                 await self._record_orphans(owner)

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.domain.addresses import fingerprint, usable
+from services.notifications.channels.protocol import Way
+from services.notifications.digesting import Digest, digests
+from services.notifications.domain.addresses import fingerprint, rehearsal, usable
+from services.notifications.domain.choices import ASSUMED_REGION, how_of, next_digest, ways_of
+from services.notifications.domain.ladder import Used, notice_of, used_by, ways_left
+from services.notifications.domain.letters import leavable
 from services.notifications.domain.models import TO_THE_HOME, UNHURRIED, Because, CallReason, Delivery, Request
 from services.notifications.domain.planning import Candidate, Situation, delivery_id, last_call
 from services.notifications.domain.timing import Sibling, is_short_notice, not_held_beyond, pointless
+from services.notifications.domain.trial import Trials, ways_in_trial
 from services.notifications.store import requests as store
+from services.notifications.store.ladder import chains_of
+from services.notifications.store.returns import suppressed
+from services.notifications.store.trial import TrialsKept
 from services.notifications.tables import roster
 from shared.clock import DEFAULT_ZONE, local_date
-from shared.events.notify import NotificationKind
-from shared.events.people import PreferencesStated
+from shared.events.notify import NotificationKind, subject_of
+from shared.events.people import Channel, How, PreferencesStated
 from shared.events.roster import ContactStated, GuardianshipsStated, PersonStated, SchoolStated
 from shared.observe.logging import get_logger
 from shared.quiet import next_allowed
 from shared.roster.access import Family, Verdict, Why, families, is_protected, oneself
 from shared.roster.projection import Link, known, linked
 
+DIGEST = NotificationKind.DIGEST
 NIGHT = (time(21), time(7))  # local; what is not urgent is not sent then to those who have not said otherwise
 WHY_NOBODY = {
     Why.PUPIL_ADULT: CallReason.PUPIL_ADULT,
@@ -40,6 +50,7 @@ class Known:
     """What the database says about a batch of requests, fetched in a few statements for all of them.
 
     `named` are the persons that requests are to by their id; `hidden` those of them to whom mail must be neutral.
+    `used` says by which channels each person has already had the notice that a request asks after.
     """
 
     now: datetime
@@ -53,21 +64,71 @@ class Known:
     named: Mapping[UUID, PersonStated]
     hidden: frozenset[UUID]
     siblings: Mapping[UUID, Sequence[Sibling]]
+    used: Mapping[UUID, Used]
+    trials: Trials
+    digests: Mapping[UUID, Digest]
+    suppressed: frozenset[str] = frozenset()
+    complained: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Found:
+    """The situations of some requests, in their order; the schools by id, and what each digest says by its id."""
+
+    situations: Sequence[Situation]
+    schools: Mapping[UUID, SchoolStated]
+    digests: Mapping[UUID, Digest]
 
 
 @dataclass(frozen=True)
 class Recipients:
-    """Works out the situations of requests. `simulate`: rehearsal addresses may be used."""
+    """Works out the situations of requests. `channels` are those this installation has.
+
+    `simulate`: rehearsal addresses may be used. `region`: where a telephone number without a country code belongs.
+    """
 
     secret: bytes
     simulate: bool
+    channels: frozenset[Channel] = frozenset({Channel.EMAIL})
+    region: str = ASSUMED_REGION
+    trials: TrialsKept = field(default_factory=TrialsKept)
 
-    async def situations(
-        self, session: AsyncSession, requests: Sequence[Request], now: datetime
-    ) -> tuple[list[Situation], Mapping[UUID, SchoolStated]]:
-        """Everything that counts for these requests now, and their schools by id."""
-        found = await _look_up(session, requests, now)
-        return [self._situation(request, found) for request in requests], found.schools
+    async def situations(self, session: AsyncSession, requests: Sequence[Request], now: datetime) -> Found:
+        """Everything that counts for these requests now, their schools, and what the digests among them say."""
+        found = await _look_up(session, requests, now, await self.trials.now(session))
+        optional = any(leavable(request.kind) for request in requests)
+        found = await self._without_suppressed(session, found, optional)
+        situations = [self._situation(request, found) for request in requests]
+        return Found(situations, found.schools, found.digests)
+
+    async def _without_suppressed(self, session: AsyncSession, found: Known, optional: bool) -> Known:
+        """With the addresses that nothing is to be sent to, among those of everybody who counts here.
+
+        `optional`: something may be left with one click, so complaints count for that as well.
+        """
+        everybody = found.contacts.keys() | found.preferences.keys()
+        ways = [way for one in everybody for way in self._all_ways(one, found, waits=False)]
+        ways += [Way(Channel.EMAIL, school.email) for school in found.schools.values() if school.email]
+        seen = {fingerprint(self.secret, way.address) for way in ways}
+        bad = await suppressed(session, seen, found.now)
+        chosen = self._chosen(found) if optional else {}
+        complained = await suppressed(session, seen, found.now, optional=True, stated=chosen) if optional else bad
+        return replace(found, suppressed=frozenset(bad), complained=frozenset(complained))
+
+    def _chosen(self, found: Known) -> dict[str, int]:
+        """When whoever has said how they want to be told last said it, by the digests of their addresses."""
+        ways = {one: self._all_ways(one, found, waits=False) for one in found.preferences}
+        return {
+            fingerprint(self.secret, way.address): found.preferences[one].version
+            for one, theirs in ways.items()
+            for way in theirs
+        }
+
+    def _all_ways(self, person_id: UUID, found: Known, waits: bool) -> tuple[Way, ...]:
+        """The person's ways as far as this installation has them, best first."""
+        contact, preferences = found.contacts.get(person_id), found.preferences.get(person_id)
+        ways = ways_of(contact, preferences, self.simulate, waits=waits, region=self.region)
+        return tuple(way for way in ways if way.channel in self.channels)
 
     def _situation(self, request: Request, found: Known) -> Situation:
         school = found.schools.get(request.school_id)
@@ -90,7 +151,7 @@ class Recipients:
             complete=complete or (request.kind is NotificationKind.ABSENCE_RETRACTION and not noticed),
             noticed=noticed,
             nobody=_nobody(family),
-            pointless=pointless(request, found.siblings.get(request.notification_id, ()), found.now),
+            pointless=_pointless(request, found),
         )
 
     def _people(
@@ -127,35 +188,54 @@ class Recipients:
         return self._reached(plain, request, school, found)
 
     def _reached(self, one: Candidate, request: Request, school: SchoolStated | None, found: Known) -> Candidate:
-        """With the addresses, the languages, and what the person wants of what may wait."""
+        """With the ways, the languages, and what the person wants of what may wait."""
         if one.person_id is None:
             return one
         contact, preferences = found.contacts.get(one.person_id), found.preferences.get(one.person_id)
         told = found.siblings.get(request.notification_id, ())
         waits = request.kind in UNHURRIED and not is_short_notice(request, told, found.now)
-        return replace(
+        have = self._all_ways(one.person_id, found, waits)
+        ways = self._open_ways(one.delivery_id, one.person_id, have, request, school, found)
+        how = _how(request, preferences, unreached=contact is not None and not have)
+        until = _not_before(preferences, school, found.now)
+        reached = replace(
             one,
-            addresses=self._addresses(one.delivery_id, contact.emails if contact else (), found),
+            ways=ways,
             languages=_languages(preferences, contact),
-            wants_mail=not waits or preferences is None or preferences.email,
-            not_before=not_held_beyond(request, _not_before(preferences, school, found.now)) if waits else None,
+            how=how if waits else How.INSTANT,
+            # a digest's time is the person's own choice
+            not_before=not_held_beyond(request, until) if waits and request.kind is not DIGEST else None,
+            digest_at=next_digest(found.now, zone_of(school), preferences.digest_at if preferences else None),
+            zone=zone_of(school),
+            breaks=not waits and preferences is not None and _breaks(ways, how, preferences, until > found.now),
         )
+        return _in_trial(reached, school, found)
 
     def _school(self, request: Request, school: SchoolStated | None, found: Known) -> list[Candidate]:
         if school is None:
             return []
         mine = delivery_id(request.notification_id, None)
-        addresses = self._addresses(mine, (school.email,) if school.email else (), found)
-        return [Candidate(mine, None, True, Because.SCHOOL, addresses)]
+        address = usable(school.email, self.simulate) if school.email else None
+        have = (Way(Channel.EMAIL, address),) if address else ()
+        ways = self._open_ways(mine, None, have, request, school, found)
+        return [_in_trial(Candidate(mine, None, True, Because.SCHOOL, ways), school, found)]
 
-    def _addresses(self, delivery: UUID, emails: Sequence[str], found: Known) -> tuple[str, ...]:
-        """The usable addresses in the order the registry gave them, without those that were refused for good."""
-        ready = (usable(email, self.simulate) for email in emails)
-        return tuple(
-            address
-            for address in ready
-            if address and (delivery, fingerprint(self.secret, address)) not in found.refused
-        )
+    def _open_ways(
+        self,
+        delivery: UUID,
+        person_id: UUID | None,
+        have: Sequence[Way],
+        request: Request,
+        school: SchoolStated | None,
+        found: Known,
+    ) -> tuple[Way, ...]:
+        """Those of the ways that this request may take: not refused for good, not suppressed, not used before."""
+        shut = found.complained if leavable(request.kind) else found.suppressed
+        used = found.used.get(request.notification_id, {})
+        mine = ways_left(have, request.ways, used.get(person_id, frozenset()) if person_id else frozenset())
+        seen = [(way, fingerprint(self.secret, way.address)) for way in mine]
+        ways = [way for way, seal in seen if seal not in shut and (delivery, seal) not in found.refused]
+        return ways_in_trial(ways, school.tenant_id if school else None, found.trials)
 
 
 def zone_of(school: SchoolStated | None) -> str:
@@ -169,7 +249,7 @@ def zone_of(school: SchoolStated | None) -> str:
         return DEFAULT_ZONE
 
 
-async def _look_up(session: AsyncSession, requests: Sequence[Request], now: datetime) -> Known:
+async def _look_up(session: AsyncSession, requests: Sequence[Request], now: datetime, trials: Trials) -> Known:
     schools = await known(session, roster, SchoolStated, {request.school_id for request in requests})
     days = {r.pupil_id: local_date(now, zone_of(schools.get(r.school_id))) for r in requests if r.pupil_id}
     found = await families(session, roster, days, days)
@@ -190,7 +270,17 @@ async def _look_up(session: AsyncSession, requests: Sequence[Request], now: date
         named=named,
         hidden=await _hidden(session, named),
         siblings=await store.siblings_of(session, requests),
+        used=await _used(session, requests),
+        trials=trials,
+        digests=await digests(session, [r.notification_id for r in requests if r.kind is DIGEST], now),
     )
+
+
+async def _used(session: AsyncSession, requests: Sequence[Request]) -> dict[UUID, Used]:
+    """By which channels everybody has had the notices that some of these requests ask after."""
+    asking = [request for request in requests if request.kind is NotificationKind.STILL_UNREAD]
+    chains = await chains_of(session, (notice_of(request) for request in asking))
+    return {request.notification_id: used_by(chains.get(notice_of(request), ())) for request in asking}
 
 
 async def _hidden(session: AsyncSession, named: Mapping[UUID, PersonStated]) -> frozenset[UUID]:
@@ -223,6 +313,33 @@ def _judged(request: Request, family: Family | None, days: Mapping[UUID, date]) 
 
 def _is_meant(person_id: UUID, request: Request) -> bool:
     return (request.only is None or person_id in request.only) and request.to_id in (None, person_id)
+
+
+def _pointless(request: Request, found: Known) -> Because | None:
+    """Why this is not to be sent to anybody (any more)."""
+    if request.kind is DIGEST and not found.digests[request.notification_id].lines:
+        return Because.EMPTY
+    return pointless(request, found.siblings.get(request.notification_id, ()), found.now)
+
+
+def _how(request: Request, preferences: PreferencesStated | None, unreached: bool) -> How:
+    """How the person wants to hear of this, were it to wait. One who wants no mail and has no other way: not at all."""
+    if unreached and preferences is not None and not preferences.email:
+        return How.OFF
+    return how_of(preferences, subject_of(request.kind), [request.pupil_id] if request.pupil_id else [])
+
+
+def _breaks(ways: Sequence[Way], how: How, preferences: PreferencesStated, quiet: bool) -> bool:
+    """True when something that cannot wait comes in spite of what the person has asked for."""
+    by_mail = bool(ways) and ways[0].channel is Channel.EMAIL
+    return quiet or how is not How.INSTANT or (by_mail and not preferences.email)
+
+
+def _in_trial(one: Candidate, school: SchoolStated | None, found: Known) -> Candidate:
+    """Where nothing leaves the house because of a municipality's trial, the delivery says so."""
+    trying = school is not None and school.tenant_id in found.trials
+    unreal = bool(one.ways) and one.ways[0].channel is Channel.SIMULATED and not rehearsal(one.ways[0].address)
+    return replace(one, why=Because.TRIAL) if one.allowed and trying and unreal else one
 
 
 def _languages(preferences: PreferencesStated | None, contact: ContactStated | None) -> tuple[str, ...]:

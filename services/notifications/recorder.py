@@ -14,29 +14,40 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.aside import settle_digests
 from services.notifications.domain.deliveries import Budget, answered, conclude
 from services.notifications.domain.models import Delivery, Request, State, Step
 from services.notifications.domain.replies import Outcome
+from services.notifications.ladder import await_reading
 from services.notifications.outgoing import said
+from services.notifications.store import handover
 from services.notifications.store import requests as store
 from services.notifications.store.requests import Result
 from shared.db.engine import is_passing
+from shared.events.notify import DeliveryStatus, Lane
 from shared.kit import Kit
 from shared.messaging.outbox import say
 from shared.observe import metrics
 from shared.observe.logging import get_logger
 
 RETRY_SECONDS = 0.5
+FAILED = frozenset({DeliveryStatus.BOUNCED, DeliveryStatus.GIVEN_UP})
 AMBIGUOUS = (Outcome.UNCERTAIN, Outcome.ORPHANED)
 log = get_logger()
 
 
 class Recorder:
-    """Groups results into commits. `record` returns when its results are on disk."""
+    """Groups the results of one lane into commits. `record` returns when its results are on disk.
 
-    def __init__(self, kit: Kit, budget: Budget) -> None:
+    `ladder_minutes`: what must be read is looked at so long after it has arrived (0: never).
+    """
+
+    def __init__(self, kit: Kit, budget: Budget, lane: Lane = Lane.URGENT, ladder_minutes: int = 0) -> None:
         self.kit = kit
         self.budget = budget
+        self.lane = lane
+        self.ladder_minutes = ladder_minutes
+        self._tenants: dict[UUID, UUID | None] = {}
         self._waiting: list[tuple[Result, asyncio.Future[None]]] = []
         self._come = asyncio.Event()
         self._taken: list[tuple[Result, asyncio.Future[None]]] = []
@@ -106,8 +117,32 @@ class Recorder:
             fresh = [result for result in results if result.attempt_id in open_still]
             steps = await self._steps(session, requests, fresh, now)
             await store.write_steps(session, steps, now)
+            await await_reading(session, steps, self.ladder_minutes, now)
+            await handover.count(session, await self._handed(session, steps, fresh), now)
+            await settle_digests(session, steps, now)
             await say(session, self.kit.tables, said(steps, now), now)
         return steps
+
+    async def _handed(
+        self, session: AsyncSession, steps: Sequence[Step], fresh: Sequence[Result]
+    ) -> list[handover.Handed]:
+        """What the status page counts: messages taken, those whose fate is unknown, and those that have failed."""
+        schools = {step.request.notification_id: step.request.school_id for step in steps}
+        if unknown := set(schools.values()) - self._tenants.keys():
+            found = await store.tenants_of(session, unknown)
+            self._tenants |= {school: tenant for school, tenant in found.items() if tenant}
+        over = {one.delivery_id for step in steps for one in step.settled() if one.status in FAILED}
+        return [
+            (
+                self._tenants.get(schools[result.notification_id]),
+                self.lane,
+                result.in_time,
+                Outcome.REFUSED if result.delivery_id in over else result.outcome,
+            )
+            for result in fresh
+            if result.notification_id in schools
+            and (result.delivery_id in over or result.outcome is not Outcome.REFUSED)
+        ]
 
     async def _steps(
         self, session: AsyncSession, requests: Sequence[Request], results: Sequence[Result], now: datetime
@@ -135,7 +170,7 @@ def settle(
 ) -> Step:
     """The step a notification takes by these results, by delivery id."""
     after = [
-        answered(delivery, result.outcome, result.more_addresses, budget, now)
+        answered(delivery, result.outcome, result.more_ways, budget, now)
         if (result := results.get(delivery.delivery_id))
         else delivery
         for delivery in deliveries

@@ -144,6 +144,7 @@ mailing = Table(
     Column("withdrawn_at", Instant),
     Column("traceparent", Text),
     Index("ix_mailing_waiting", "send_at", postgresql_where=text("status = 'waiting'")),
+    Index("ix_mailing_sending", "send_at", postgresql_where=text("status = 'sending'")),
     **walled(Wall.SCHOOL),
 )
 
@@ -152,6 +153,7 @@ addressee = Table(
     metadata,
     Column("mailing_id", Uuid, ForeignKey(mailing.c.mailing_id), primary_key=True),
     Column("person_id", Uuid, primary_key=True),
+    Column("delivery_id", Uuid, nullable=False, unique=True, comment="derived from the mailing and the person"),
     Column("pupil_ids", JSONB, nullable=False, comment="the pupils it is about to this person"),
     Column("status", Text, nullable=False, comment="shared.events.notify.DeliveryStatus"),
     Column("why", Text, nullable=False),

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.portal.store import audit, day, ledger, operations, privacy, talks
+from services.portal.store import audit, bulletins, day, ledger, operations, privacy, talks
 from services.portal.tables import kit as tables
 from services.portal.tables import metadata, roster
 from shared.clock import DEFAULT_ZONE
 from shared.events.absence import AbsenceNoticed, LessonReported, LessonUnreported
 from shared.events.attendance import LessonPlanned
+from shared.events.bulletins import BulletinStated
 from shared.events.duties import DutyMoved
 from shared.events.envelope import Erased, Event, Outgoing, Received
-from shared.events.notify import DeliverySettled
+from shared.events.notify import DeliverySettled, MailingSettled
 from shared.events.operations import HealthReported
 from shared.events.people import ConsentStated
 from shared.events.privacy import PrivacyAnswered, PupilLookedAt
@@ -32,7 +33,7 @@ from shared.events.scheduling import CommitmentStated, TalkStated
 from shared.messaging.reader import Batch, Reader
 from shared.rights.privacy import privacy_reader
 from shared.roster.projection import roster_reader
-from shared.topics import ABSENCES, DELIVERIES, DUTIES, LESSONS, LOOKS, OPERATIONS, PRIVACY_ANSWERS, TALKS
+from shared.topics import ABSENCES, BULLETINS, DELIVERIES, DUTIES, LESSONS, LOOKS, OPERATIONS, PRIVACY_ANSWERS, TALKS
 
 ROSTER = (
     SchoolStated,
@@ -60,12 +61,14 @@ def readers(zone: str = DEFAULT_ZONE) -> list[Reader]:
     async def duties(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
         await ledger.write_duties(session, [r.event for r in batch.of(DutyMoved)], zone)
         await ledger.write_deliveries(session, [r.event for r in batch.of(DeliverySettled)])
+        await ledger.write_mailings(session, [r.event for r in batch.of(MailingSettled)])
         return []
 
     return [
         roster_reader(roster, *ROSTER),
         Reader("day", (LESSONS, ABSENCES), (LessonPlanned, LessonReported, LessonUnreported, AbsenceNoticed), the_day),
-        Reader("ledger", (DUTIES, DELIVERIES), (DutyMoved, DeliverySettled), duties),
+        Reader("ledger", (DUTIES, DELIVERIES), (DutyMoved, DeliverySettled, MailingSettled), duties),
+        Reader("bulletins", [BULLETINS], [BulletinStated], _bulletins),
         Reader("talks", [TALKS], (TalkStated, CommitmentStated), _talks),
         Reader("operations", [OPERATIONS], [HealthReported], _operations),
         Reader("rights", (PRIVACY_ANSWERS, LOOKS), (PrivacyAnswered, PupilLookedAt), _rights),
@@ -78,6 +81,13 @@ async def _talks(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
     await talks.forget(session, [r.event for r in batch.received if isinstance(r.event, Erased)])
     await talks.write_talks(session, [one for one in stated if isinstance(one, TalkStated)], batch.now)
     await talks.write_commitments(session, [one for one in stated if isinstance(one, CommitmentStated)], batch.now)
+    return []
+
+
+async def _bulletins(session: AsyncSession, batch: Batch) -> Sequence[Outgoing]:
+    stated = _not_erased(batch.received)
+    await bulletins.forget(session, [r.event for r in batch.received if isinstance(r.event, Erased)])
+    await bulletins.write(session, [one for one in stated if isinstance(one, BulletinStated)])
     return []
 
 

@@ -10,7 +10,7 @@ from services.portal.domain.quiet import Wishes
 from shared.clock import local_date
 from shared.events.duties import DutyKind, DutyMoved, DutyStatus
 from shared.events.envelope import Outgoing
-from shared.events.notify import NotificationKind, requested
+from shared.events.notify import MessageRead, NotificationKind, requested
 from shared.events.people import ConsentStated, PreferencesStated
 from shared.ids import derived_id
 from shared.observe.tracing import new_traceparent
@@ -26,6 +26,10 @@ def preferences(person_id: UUID, tenant_id: UUID, version: int, wishes: Wishes) 
         email=wishes.email,
         quiet_from=wishes.quiet_from,
         quiet_to=wishes.quiet_to,
+        channels=wishes.channels,
+        choices=wishes.choices,
+        digest_at=wishes.digest_at,
+        push=wishes.push,
     )
     return Outgoing(event, new_traceparent())
 
@@ -48,6 +52,11 @@ def understood(told: Told, school_id: UUID, notification_id: UUID, now: datetime
         evidence_id=notification_id,
     )
     return Outgoing(event, new_traceparent())
+
+
+def message_read(notification_id: UUID, person_id: UUID, now: datetime) -> Outgoing:
+    """Somebody has said that they have read a message: it need not be sent by another channel any more."""
+    return Outgoing(MessageRead(about_id=notification_id, person_id=person_id, at=now), new_traceparent())
 
 
 def rights_asked(pupil_id: UUID, school_id: UUID, zone: str, now: datetime) -> Outgoing:

@@ -19,6 +19,9 @@ class PortalSettings(ServiceSettings):
     zone: str = Field(DEFAULT_ZONE, description="Time zone of the live page and of schools not known yet")
     mail_url: str | None = Field(None, description="Where the demo shows the mails it caught")
     providers: tuple[Provider, ...] = Field((), description="Ways to log in, as a JSON list (docs/login.md)")
+    vapid_public: str | None = Field(
+        None, description="The public key of Web Push, base64url; without it nobody is offered it (docs/sending.md)"
+    )
     elsewhere: dict[str, str] = Field(
         {}, description="Where paths of other services live when one host does not serve them all: path prefix to URL"
     )

@@ -144,6 +144,7 @@ class Importer:
             ledger = Ledger(origin, now, stored, self.sources - {origin.source}, full_since)
             fates = [_apply(one.row, *reading, ledger) for one, reading in zip(parsed, readings, strict=True)]
             await self._settle_held(session, origin.source, fates, now, retry)
+            ledger.hide(await records.addressed(session, ledger.in_hiding()))
             said = outgoing.stated(ledger.news())
             await self._keep(session, ledger.touched.values(), said, now)
             await quarantine.keep(session, ledger.waiting(), now)

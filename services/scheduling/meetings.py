@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.scheduling.domain.gatherings import Hours, MeetingKind, MeetingState, Refusal, Sittings, gather, refusal
 from services.scheduling.domain.guests import Gathered, Meet
-from services.scheduling.outgoing import to_person
+from services.scheduling.outgoing import meeting_stated, to_person
 from services.scheduling.store import meetings as store
 from services.scheduling.tables import roster
 from shared.clock import local_date
@@ -113,7 +113,8 @@ async def invite(db: AsyncSession, school: SchoolStated, meeting_id: UUID, now: 
         await store.change(db, one, state=MeetingState.INVITED)
     path = f"/meetings/{meeting_id}" if len(drafts) == 1 else "/meetings"
     homes = await homes_of(db, drafts[0].classes, *_days(drafts[0], school, now))
-    return _invitations(school, homes.guests, drafts[0].meeting_id, path, now)
+    said = _invitations(school, homes.guests, drafts[0].meeting_id, path, now)
+    return [*said, *await _stated(db, [one.meeting_id for one in drafts])]
 
 
 async def register(
@@ -176,7 +177,9 @@ async def change(
         }
     )
     await _write(db, after, wanted, groups, gathered)
-    return [] if is_draft else await _told_of_change(db, school, after, groups, moved, now)
+    if is_draft:
+        return []
+    return [*await _told_of_change(db, school, after, groups, moved, now), *await _stated(db, [meeting_id])]
 
 
 async def cancel(db: AsyncSession, school: SchoolStated, meeting_id: UUID, now: datetime) -> list[Outgoing]:
@@ -196,10 +199,11 @@ async def cancel(db: AsyncSession, school: SchoolStated, meeting_id: UUID, now: 
     homes = await homes_of(db, before.classes, *_days(before, school, now))
     coming = {person for person, _ in await store.registered(db, meeting_id)}
     kind = NotificationKind.MEETING_CANCELLED
-    return [
+    said = [
         _said(kind, school, after, one, now, appointment=_entry(school, after, hidden) if one in coming else None)
         for one, hidden in homes.guests.items()
     ]
+    return [*said, *await _stated(db, [meeting_id])]
 
 
 async def held(
@@ -218,6 +222,11 @@ async def publish_minutes(db: AsyncSession, meeting_id: UUID, words: str, now: d
         return False
     await store.change(db, await store.read(db, meeting_id), minutes=words or None, minutes_at=now if words else None)
     return True
+
+
+async def _stated(db: AsyncSession, meeting_ids: Iterable[UUID]) -> list[Outgoing]:
+    """Say how these meetings stand, for other services; of a draft nobody is told."""
+    return [meeting_stated(meeting, groups) for meeting, groups in await store.as_stated(db, meeting_ids)]
 
 
 async def _made_together(db: AsyncSession, meeting: Meet, now: datetime) -> list[UUID]:

@@ -1,4 +1,4 @@
-"""What the scheduling service says: talks and commitments as they stand, duties, requests to tell somebody, looks."""
+"""What the scheduling service says: talks, commitments, meetings as they stand, duties, requests to tell, looks."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from services.scheduling.tables import Commitment, Coverage, Round, Talk
+from services.scheduling.domain.gatherings import MeetingState
+from services.scheduling.tables import Commitment, Coverage, Meeting, Round, Talk
 from shared.clock import DEFAULT_ZONE, local_date
 from shared.events.duties import DutyKind, DutyMoved, DutyStatus
 from shared.events.envelope import Outgoing
 from shared.events.notify import Appointment, NotificationKind, requested
 from shared.events.privacy import PupilLookedAt
-from shared.events.scheduling import CommitmentStated, CommitmentStatus, Owner, TalkKind, TalkState, TalkStated
+from shared.events.scheduling import (
+    CommitmentStated,
+    CommitmentStatus,
+    MeetingStated,
+    Owner,
+    TalkKind,
+    TalkState,
+    TalkStated,
+)
 from shared.ids import derived_id, new_id
 from shared.observe.tracing import new_traceparent
 
@@ -57,6 +66,24 @@ def commitment_stated(one: Commitment) -> Outgoing:
         person_id=one.promised_by,
         due=one.due,
         status=CommitmentStatus(one.status),
+    )
+    return Outgoing(event, new_traceparent())
+
+
+def meeting_stated(meeting: Meeting, group_ids: Iterable[UUID]) -> Outgoing:
+    """A meeting or a day to visit as it stands; what it is called, when and where, nobody who comes."""
+    event = MeetingStated(
+        meeting_id=meeting.meeting_id,
+        version=meeting.version,
+        tenant_id=meeting.tenant_id,
+        school_id=meeting.school_id,
+        group_ids=tuple(group_ids),
+        kind=meeting.kind,
+        title=meeting.title,
+        place=meeting.place or None,
+        starts_at=meeting.starts_at,
+        ends_at=meeting.ends_at,
+        cancelled=meeting.state == MeetingState.CANCELLED,
     )
     return Outgoing(event, new_traceparent())
 

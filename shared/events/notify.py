@@ -233,6 +233,7 @@ class DeliveryStatus(StrEnum):
     BOUNCED = "bounced"  # the server refused it for good (5xx)
     GIVEN_UP = "given_up"  # tried until the retry budget was spent
     CANCELLED = "cancelled"  # ended before it was taken: retracted, or the person lost the right
+    DIGESTED = "digested"  # waits for the person's digest
 
 
 class DeliverySettled(Event):

@@ -26,6 +26,7 @@ LATEST = "Only the latest state is kept; it goes when the thing itself goes."
 WITH_PARENT = "Goes with what it hangs on."
 RED_THREAD = 5 * YEAR
 THREAD = "Five years: the next talk begins with what the last ones agreed, also at another school."
+AGAIN = "A year after its time: an address that turns out bad again is left alone for longer."
 DAILY = "Put away every day by the kit, 45 days after it was used."
 
 
@@ -103,6 +104,23 @@ TALKS = (
     ),
     Rule("scheduling", "offer_asked", "offers of guardians", None, WITH_PARENT),
 )
+BULLETINS = (
+    Rule("bulletins", "half_year", "plans of bulletins", CLAIMS, EVIDENCE, "ends"),
+    Rule("bulletins", "place", "plans of bulletins", None, WITH_PARENT),
+    Rule("bulletins", "owed", "bulletins that are owed", CLAIMS, EVIDENCE, "last_day"),
+    Rule("bulletins", "activity", "diaries of classes", SCHOOL_YEAR, A_SCHOOL_YEAR, '"on"'),
+    Rule("bulletins", "known_meeting", "meetings and visits", SCHOOL_YEAR, A_SCHOOL_YEAR, "ends_at"),
+    Rule("bulletins", "known_talk", "talks, to ask how they were", SCHOOL_YEAR, A_SCHOOL_YEAR, "starts_at"),
+    Rule("bulletins", "absence_month", "absence sums", SCHOOL_YEAR, A_SCHOOL_YEAR, "until"),
+    Rule("bulletins", "bulletin", "bulletins", RED_THREAD, "Five years: what a class was told.", "written_at"),
+    *[
+        Rule("bulletins", name, "bulletins", None, WITH_PARENT)
+        for name in ("bulletin_group", "bulletin_text", "attachment", "reach", "reading")
+    ],
+    Rule("bulletins", "feedback", "feedback", CLAIMS, "Three years: to see whether it became better.", "at"),
+    Rule("bulletins", "thread", "conversations", CLAIMS, EVIDENCE, "last_at"),
+    *[Rule("bulletins", name, "conversations", None, WITH_PARENT) for name in ("party", "message", "message_file")],
+)
 ENDS_AT = "(payload ->> 'ends_at')::timestamptz"
 RULES: tuple[Rule, ...] = (
     Rule("absence", "lesson_result", "lesson results", SCHOOL_YEAR, A_SCHOOL_YEAR, "ends_at"),
@@ -122,6 +140,18 @@ RULES: tuple[Rule, ...] = (
     Rule("notifications", "delivery", "deliveries", None, WITH_PARENT),
     Rule("notifications", "attempt", "attempts to deliver", None, WITH_PARENT),
     Rule("notifications", "call_list", "call list", None, WITH_PARENT),
+    Rule("notifications", "mailing", "mailings", SCHOOL_YEAR, A_SCHOOL_YEAR, "requested_at"),
+    Rule("notifications", "addressee", "deliveries", None, WITH_PARENT),
+    Rule("notifications", "digest_item", "deliveries", SCHOOL_YEAR, A_SCHOOL_YEAR, "at"),
+    Rule("notifications", "suppression", "addresses that refused mail", YEAR, AGAIN, "until"),
+    Rule("notifications", "domain_minute", "counters of sending", 1, "The minute is over.", "minute"),
+    Rule("notifications", "provider_minute", "counters of sending", 1, "The minute is over.", "minute"),
+    Rule("notifications", "provider", "providers of text messages", None, LATEST),
+    Rule("notifications", "handover", "how soon mail left", CLAIMS, EVIDENCE, "hour"),
+    Rule("notifications", "wording", "wordings of messages", None, "What was written in whose words; names nobody."),
+    Rule("notifications", "trial", "trials", None, LATEST),
+    Rule("notifications", "guest", "guests of a trial", None, "As long as the trial; whoever runs it takes them out."),
+    Rule("notifications", "letter", "letters on paper", SCHOOL_YEAR, A_SCHOOL_YEAR, "wanted_at"),
     Rule("portal", "duty", "duties", 5 * YEAR, "Five years: what a school owed and did is followed over years.", "day"),
     Rule("portal", "duty_moment", "evidence of duties", None, WITH_PARENT),
     Rule("portal", "acknowledgement", "acknowledgements", None, WITH_PARENT),
@@ -129,6 +159,7 @@ RULES: tuple[Rule, ...] = (
     Rule("portal", "lesson_mark", "lessons that were reported", None, WITH_PARENT),
     Rule("portal", "absence", "noticed absences", CLAIMS, EVIDENCE, "day"),
     Rule("portal", "delivery", "messages and what became of them", SCHOOL_YEAR, A_SCHOOL_YEAR, "at"),
+    Rule("portal", "bulletin", "bulletins", RED_THREAD, "Five years: as long as the bulletins themselves.", "sent_at"),
     Rule("portal", "preference", "preferences", None, LATEST),
     Rule("portal", "approval", "signatures under consents", None, "As long as the consent may be asked about."),
     Rule(
@@ -191,6 +222,7 @@ RULES: tuple[Rule, ...] = (
     Rule("registry", "sync_state", "how far registries were read", None, LATEST),
     Rule("registry", "subscription", "subscriptions at registries", None, LATEST),
     *TALKS,
+    *BULLETINS,
     Rule(
         EVERY_SERVICE,
         "dead_letter",

@@ -11,8 +11,22 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text, Uuid, delete, or_, select, tuple_
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    delete,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.db.bulk import insert_rows, newer_wins
@@ -114,7 +128,8 @@ async def known(session: AsyncSession, table: Table, kind: type[R], ids: Iterabl
     wanted = list(set(ids))
     if not wanted:
         return {}
-    mine = select(table.c.id, table.c.state).where(table.c.event_type == kind.event_type, table.c.id.in_(wanted))
+    these = table.c.id == any_(bindparam(None, wanted, ARRAY(Uuid)))  # one array, however many there are
+    mine = select(table.c.id, table.c.state).where(table.c.event_type == kind.event_type, these)
     return {row.id: kind.model_validate(row.state) for row in (await session.execute(mine)).all()}
 
 

@@ -95,6 +95,7 @@ class Standing:
     children: Mapping[UUID, Child] = field(default_factory=dict)
     mentor_groups: Mapping[UUID, GroupStated] = field(default_factory=dict)
     principal_of: frozenset[UUID] = frozenset()
+    works_at: frozenset[UUID] = frozenset()  # where they hold a post today
     municipality: bool = False
     consents: tuple[ConsentStated, ...] = ()
     today: date = date.min
@@ -236,6 +237,7 @@ def _assemble(
         children=_children(stated, person, schools, now),
         mentor_groups=_mentor_groups(stated, held, today),
         principal_of=frozenset(post.school_id for post in held if post.role.casefold() in PRINCIPALS),
+        works_at=frozenset(post.school_id for post in held),
         municipality=municipality,
         consents=tuple(stated.all(ConsentStated)),
         today=today,

@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from deploy.embedded.forked import SERVICES
+from deploy.embedded.forked import PROCESSES, SERVICES
 from deploy.embedded.process import Child, PortBusy, StartFailed, free_port, require_free, stop_together
 from deploy.embedded.stack import Keeper, Stack, free_ports
 
@@ -55,12 +55,12 @@ async def stack(folder: Path) -> AsyncIterator[Stack]:
     running.stop()
 
 
-async def test_all_six_services_are_ready_each_in_a_process_of_its_own(stack: Stack) -> None:
+async def test_all_processes_of_the_six_services_are_ready(stack: Stack) -> None:
     async with httpx.AsyncClient() as client:
-        for name in SERVICES:
+        for name in PROCESSES:
             answer = await client.get(f"http://127.0.0.1:{stack.ports[name]}/health/ready")
             assert answer.json()["ready"], name
-    assert len({keeper.child.pid for keeper in stack.keepers.values()}) == len(SERVICES)
+    assert len({keeper.child.pid for keeper in stack.keepers.values()}) == len(PROCESSES)
     assert (stack.data / "logs" / "absence.log").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from services.demo.people import Adult, Employee, Pupil, SchoolClass
-from services.demo.timetable import school_day_from
+from services.demo.schooldays import school_day_from
 from services.demo.visitor import NotThere, Visitor
 from tests.browser.town import PATIENCE, Town
 
@@ -40,19 +41,19 @@ QUESTION = (
 
 @dataclass(frozen=True)
 class Scene:
-    """Who opens which page of talks (by a part's name), and the ids in the addresses."""
+    """Who opens which page (by a part's name), and the ids in the addresses."""
 
     people: dict[str, PERSON]
-    ids: dict[str, UUID]
+    ids: Mapping[str, UUID | str]
 
 
 async def scene(town: Town) -> Scene:
     """The scene, as soon as the demo's round has come to a signed plan and new times; made once."""
-    if not town.made:
+    found = next((one for one in town.made if type(one) is Scene), None)
+    if found is None:
         await _open_more(town)
-        town.made.append(await _found(town))
-    found = town.made[0]
-    assert isinstance(found, Scene)
+        found = await _found(town)
+        town.made.append(found)
     return found
 
 
@@ -61,7 +62,7 @@ async def _found(town: Town) -> Scene:
     hosts = [one.id for one in cast.round.mentors]
     talk, round_id, pupil, guardians, host, commitment = (await _until(town, SIGNED, hosts))[0]
     ahead, _, others = (await _until(town, AHEAD, round_id))[0]
-    ids = {"talk": talk, "round": round_id, "pupil": pupil, "commitment": commitment, "ahead": ahead}
+    ids: dict[str, UUID | str] = {"talk": talk, "round": round_id, "pupil": pupil, "commitment": commitment, "ahead": ahead}
     for name, query, values in (("proposal", PROPOSAL, (round_id,)), ("meeting", MEETING, ()), ("offer", OFFER, ())):
         ids[name] = (await _until(town, query, *values))[0][0]
     ids["check"] = _asked(town, commitment, host)

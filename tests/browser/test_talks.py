@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from services.demo.people import Adult
-from services.demo.timetable import school_day_from
+from services.demo.schooldays import school_day_from
 from tests.browser.conftest import Enter
 from tests.browser.town import Town, name_of
 from tests.browser.visitor import Visitor

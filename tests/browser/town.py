@@ -23,8 +23,8 @@ import httpx
 import psutil
 import psycopg
 
-from deploy.embedded.forked import SERVICES
 from deploy.embedded.process import Child, PortBusy, free_port, require_free
+from deploy.embedded.stack import ports_from
 from services.demo import names
 from services.demo.actions import Report
 from services.demo.day import Plan
@@ -82,6 +82,8 @@ class Town:
     portal: str
     registry: str
     scheduling: str
+    bulletins: str
+    sending: str
     mails: str
     issuer: str
     data: Path
@@ -174,7 +176,7 @@ def free_first_port() -> int:
     while True:
         first = free_port()
         try:
-            require_free([*range(first, first + len(SERVICES)), *WorldPorts.from_first(first).all])
+            require_free([*ports_from(first).values(), *WorldPorts.from_first(first).all])
         except PortBusy:
             continue
         return first
@@ -191,13 +193,10 @@ def _town(folder: Path, first: int, issuer: str) -> Town:
     data = folder / "data"
     diary = open_diary(data, 7, 3, 1200, date.max)
     played = diary.played[-1].day
-    ports = (*(first + SERVICES.index(name) for name in ("portal", "registry", "scheduling")), first + 25)
-    portal, registry, scheduling, mails = (f"http://127.0.0.1:{port}" for port in ports)
+    services = ("portal", "registry", "scheduling", "bulletins", "notifications")
+    ports = (*(ports_from(first)[name] for name in services), WorldPorts.from_first(first).pages)
     return Town(
-        portal,
-        registry,
-        scheduling,
-        mails,
+        *(f"http://127.0.0.1:{port}" for port in ports),
         issuer,
         data,
         cast_on(diary.model_copy(update={"played": []}), played),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.browser.scene import scene
+from tests.browser.bulletin_scene import bulletin_scene
+from tests.browser.scene import PERSON, Scene, scene
 from tests.browser.town import Cast
 from tests.browser.visitor import Visitor
 
@@ -16,8 +17,8 @@ STRONGER = "Confirm that it is me"
 class Visit:
     """A page: its name, who opens it (a part of the cast), the address, then links or buttons to follow from there.
 
-    A link is the beginning of its address in the page's content. A page of `talks` has ids of the scene in its address,
-    and is opened by a part of the scene.
+    A link is the beginning of its address in the page's content. A page with a scene has ids of it in its address, and
+    is opened by a part of the scene. `press`, then: what is pressed, one after the other.
     """
 
     name: str
@@ -31,11 +32,19 @@ class Visit:
     @property
     def talks(self) -> bool:
         """True when it needs the scene of the talks."""
-        return self.service == "scheduling"
+        return self.service == "scheduling" or "{round}" in self.path
 
 
 def _talks(name: str, who: str, path: str, press: str = "") -> Visit:
     return Visit(name, who, path, press=press, service="scheduling")
+
+
+def _letters(name: str, who: str, path: str, press: str = "", status: int = 200) -> Visit:
+    return Visit(name, who, path, press=press, service="bulletins", status=status)
+
+
+def _sending(name: str, who: str, path: str, press: str = "", status: int = 200) -> Visit:
+    return Visit(name, who, path, press=press, service="sending", status=status)
 
 
 VISITS = (
@@ -104,15 +113,62 @@ VISITS = (
     _talks("offers-of-a-guardian", "first_home", "/offers"),
     _talks("offer", "first_mentor", "/offers/{offer}"),
     _talks("offer-of-a-guardian", "first_home", "/offers/{offer}"),
+    _letters("bulletins", "guardian", "/bulletins"),
+    _letters("bulletins-none-fits", "guardian", "/bulletins?half=2000-01-01"),
+    _letters("bulletins-at-school", "mentor", "/bulletins"),
+    _letters("bulletin", "guardian", "/bulletins/{sent}"),
+    _letters("bulletin-answered", "guardian", "/bulletins/{sent}?language=en&answered=1"),
+    _letters("bulletin-of-a-pupil", "young_pupil", "/bulletins/{sent}"),
+    _letters("bulletin-at-school", "mentor", "/bulletins/{sent}"),
+    _letters("bulletin-gone", "guardian", "/bulletins/{withdrawn}", status=410),
+    _letters("bulletin-homes", "mentor", "/bulletins/{sent}/homes"),
+    _letters("bulletin-new", "mentor", "/bulletins/new"),
+    _letters("bulletin-draft", "mentor", "/bulletins/{draft}/edit"),
+    _letters("bulletin-write", "mentor", "/bulletins/{found}/edit"),
+    _letters("bulletin-returned", "mentor", "/bulletins/{returned}/edit"),
+    _letters("bulletin-lacking", "mentor", "/bulletins/{draft}/preview"),
+    _letters("bulletin-check", "mentor", "/bulletins/{found}/preview"),
+    _letters("bulletin-ready", "mentor", "/bulletins/{returned}/preview"),
+    _letters("bulletin-approve", "principal", "/bulletins/{to_approve}/preview"),
+    _letters("bulletin-scheduled", "mentor", "/bulletins/{scheduled}/preview"),
+    _letters("bulletin-sent", "mentor", "/bulletins/{sent}/preview"),
+    _letters("bulletin-withdrawn", "mentor", "/bulletins/{withdrawn}/preview"),
+    _letters("class-plan", "mentor", "/bulletins/classes/{group}"),
+    _letters("school-plan", "principal", "/bulletins/plan"),
+    _letters("school-plans", "officer", "/bulletins/plan"),
+    _letters("participation", "principal", "/bulletins/participation"),
+    _letters("information", "guardian", "/information"),
+    _letters("information-at-school", "principal", "/information"),
+    _letters("information-new", "principal", "/bulletins/new?kind=information"),
+    _letters("information-write", "principal", "/bulletins/{information}/edit"),
+    _letters("editions", "guardian", "/information/{edition}"),
+    _letters("editions-at-school", "principal", "/information/{edition}"),
+    _letters("feedback", "guardian", "/feedback"),
+    _letters("feedback-none", "other_guardian", "/feedback"),
+    _letters("feedback-at-school", "mentor", "/feedback"),
+    _letters("feedback-talks", "talk_guardian", "/feedback/rounds/{round}"),
+    _letters("conversations", "guardian", "/dialogue"),
+    _letters("conversations-none", "other_guardian", "/dialogue"),
+    _letters("conversation", "guardian", "/dialogue/{thread}"),
+    _letters("conversation-at-school", "mentor", "/dialogue/{thread}"),
+    _letters("conversation-pupils", "mentor", "/dialogue/new"),
+    _letters("conversation-new", "guardian", "/dialogue/new?pupil={child}"),
+    _letters("conversation-ask-in", "mentor", "/dialogue/{thread}/ask-in"),
+    _letters("read-link", NOBODY, "/bulletins/read/{reading}"),
+    _letters("read-link-done", NOBODY, "/bulletins/read/{reading}?done=1"),
+    _letters("read-link-over", NOBODY, "/bulletins/read/nothing", status=410),
+    _sending("sending", "officer", "/sending"),
+    _sending("sending-words", "officer", "/sending/words", STRONGER),
+    _sending("sending-wording", "officer", "/sending/words/bulletin_due", STRONGER),
+    _sending("sending-trial", "officer", "/sending/trial", STRONGER),
+    _sending("sending-letters", "principal", "/sending/letters"),
+    Visit("leaving", NOBODY, "/unsubscribe/{leaving}", service="portal"),
 )
 
 
 async def go(visitor: Visitor, visit: Visit, cast: Cast) -> None:
     """Come to the page as the person it is for."""
-    base, path, people = getattr(visitor.town, visit.service), visit.path, vars(cast)
-    if visit.talks:
-        talks = await scene(visitor.town)
-        path, people = path.format(**talks.ids), talks.people
+    base, (people, path) = getattr(visitor.town, visit.service), await _parts(visitor, visit, cast)
     if visit.status != 200:
         visitor.watch.expected.add(base + path)
     if visit.who != NOBODY:
@@ -122,3 +178,12 @@ async def go(visitor: Visitor, visit: Visit, cast: Cast) -> None:
         await visitor.follow_to(start)
     if visit.press:
         await visitor.through(visitor.page.get_by_role("button", name=visit.press))
+
+
+async def _parts(visitor: Visitor, visit: Visit, cast: Cast) -> tuple[dict[str, PERSON], str]:
+    """Who plays in it, and its address."""
+    bulletins = await bulletin_scene(visitor.town)  # of the portal's pages some show what comes of it
+    scenes: list[Scene] = [bulletins, *([await scene(visitor.town)] if visit.talks else [])]
+    ids = {name: value for one in scenes for name, value in one.ids.items()}
+    people = {name: person for one in scenes for name, person in one.people.items()}
+    return {**vars(cast), **people}, visit.path.format(**ids)

@@ -37,12 +37,14 @@ class Ask:
     json: dict[str, Any] | None = None
     file: str = ""
     also: frozenset[int] = frozenset()
+    picture: tuple[str, bytes] | None = None  # the field's name, and what is in the file
 
     @property
     def more(self) -> dict[str, Any]:
         """What a request has besides a form."""
         found: dict[str, Any] = {"json": self.json} if self.json is not None else {}
-        return found | ({"files": {"file": ("year.csv", self.file)}} if self.file else {})
+        found |= {"files": {"file": ("year.csv", self.file)}} if self.file else {}
+        return found | ({"files": {self.picture[0]: ("bild.png", self.picture[1])}} if self.picture else {})
 
     def instead(self, nowhere: str) -> Ask:
         """The same with an id that does not exist in the place of the target."""
@@ -60,6 +62,8 @@ class Ask:
 Recipe = Callable[[World, UUID], Iterable[Ask]]
 RECIPES: dict[Route, Recipe] = {}
 PORTAL, REGISTRY, SCHEDULING = "portal", "registry", "scheduling"
+BULLETINS, NOTIFICATIONS = "bulletins", "notifications"
+EVERY = (PORTAL, REGISTRY, SCHEDULING, BULLETINS, NOTIFICATIONS)
 # Open to everybody: these say nothing about anybody, which is checked all the same.
 OPEN: dict[Route, str] = {
     ("portal", "GET", "/"): "the way in; leads on who is logged in",
@@ -69,22 +73,23 @@ OPEN: dict[Route, str] = {
     ("portal", "GET", "/logged-out"): "says goodbye",
     ("portal", "GET", "/step-up"): "leads to a stronger login, and on where there is one",
     ("portal", "POST", "/language"): "sets a cookie of its own",
-    ("registry", "POST", "/language"): "sets a cookie of its own",
-    ("scheduling", "POST", "/language"): "sets a cookie of its own",
-    **{(name, "MOUNT", "/static/skolbro"): "files of ours" for name in (PORTAL, REGISTRY, SCHEDULING)},
-    **{(name, "MOUNT", "/static"): "files of ours" for name in (PORTAL, SCHEDULING)},
+    ("portal", "GET", "/sw.js"): "a file of ours",
+    **{(name, "POST", "/language"): "sets a cookie of its own" for name in EVERY if name != PORTAL},
+    **{(name, "MOUNT", "/static/skolbro"): "files of ours" for name in EVERY},
+    **{(name, "MOUNT", "/static"): "files of ours" for name in EVERY if name != REGISTRY},
     **{
         (name, "GET", path): "for operators; counts and names of parts only"
-        for name in (PORTAL, REGISTRY, SCHEDULING)
+        for name in EVERY
         for path in ("/health/live", "/health/ready", "/metrics", "/openapi.json")
     },
 }
-# Programs with a token of their own, see test_a_registry_reaches_no_other_municipality.
+# Programs with a token of their own, see test_a_registry_reaches_no_other_municipality and test_no_way_round_open.
 MACHINES: dict[Route, str] = {
     ("registry", "POST", "/attendances"): "bearer token of a source",
     ("registry", "POST", "/absences"): "bearer token of a source",
     ("registry", "DELETE", "/attendances/{row_id}"): "bearer token of a source",
     ("registry", "POST", "/webhook/{source}"): "key in the address; rings a bell",
+    ("notifications", "POST", "/callbacks/sms/{provider}/{delivery_id}"): "signed by the provider",
 }
 
 

@@ -18,6 +18,13 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from deploy.embedded.postgres import Postgres
+from services.bulletins import tables as bulletins_tables
+from services.bulletins.consumers import readers as bulletins_readers
+from services.bulletins.main import app_on as bulletins_on
+from services.bulletins.settings import BulletinsSettings
+from services.notifications import tables as notifications_tables
+from services.notifications.consumers import ROSTER as NOTIFICATIONS_ROSTER
+from services.notifications.main import app_on as notifications_on
 from services.portal import tables
 from services.portal.main import app_on as portal_on
 from services.portal.settings import PortalSettings
@@ -46,16 +53,21 @@ from shared.events.roster import (
     Marking,
     Membership,
     PersonStated,
+    PostalAddress,
     Relation,
     SchoolStated,
     StaffStated,
 )
 from shared.ids import derived_id
 from shared.kit import Kit
-from shared.messaging.reader import Batch
+from shared.messaging.reader import Batch, Reader
 from shared.roster.access import consent_id
+from shared.roster.projection import roster_reader
 from shared.web.session import Session
 from tests.connected.attack_gatherings import settle
+from tests.connected.attack_letters import letters
+from tests.connected.attack_sending import SETTINGS, sendings
+from tests.connected.attack_threads import threads
 from tests.connected.attack_town import Settling, Town
 from tests.portal_stage import (
     ELSEWHERE,
@@ -86,10 +98,10 @@ PLACES = ("tenant", "other_tenant", "school_1", "school_2", "other_school", "off
 
 @dataclass
 class World:
-    """Both municipalities, the three apps with pages, and everybody in them."""
+    """Both municipalities, the apps with pages, and everybody in them."""
 
     here: Stage
-    apps: dict[str, FastAPI]  # portal, registry, scheduling
+    apps: dict[str, FastAPI]  # portal, registry, scheduling, bulletins, notifications
     kits: dict[str, Kit]
     importer: Importer
     who: dict[str, UUID]
@@ -103,6 +115,7 @@ class World:
     drafts: dict[UUID, str] = field(default_factory=dict)
     entries: dict[UUID, UUID] = field(default_factory=dict)  # quarantine, by municipality
     town: Town = field(default_factory=Town)  # what the scheduling service keeps
+    letters: Town = field(default_factory=Town)  # what is kept of bulletins, conversations and messages
 
     @property
     def portal(self) -> FastAPI:
@@ -130,8 +143,10 @@ class World:
 
     def secrets(self, service: str = "portal") -> Iterator[tuple[str, set[UUID]]]:
         """Every planted string, and who may read it in this service."""
-        more = self.town.knows if service == "scheduling" else {}
-        yield from ((one, set(knowing)) for one, knowing in self.town.planted.items())
+        towns = {"scheduling": self.town, "bulletins": self.letters, "notifications": self.letters}
+        more = towns[service].knows if service in towns else {}
+        for town in (self.town, self.letters):
+            yield from ((one, set(knowing)) for one, knowing in town.planted.items())
         for person_id in self.who.values():
             knowing = {one for one, known in self.may_know.items() if person_id in known | more.get(one, set())}
             for planted in marks(person_id):
@@ -156,9 +171,10 @@ class World:
 
 
 def marks(person_id: UUID) -> tuple[str, ...]:
-    """The strings that stand for a person and for nobody else: given name, family name, address, number."""
+    """The strings that stand for a person and for nobody else: given name, family name, address, number, street."""
     tag = person_id.hex[:10]
-    return f"Förnamn{tag}", f"Efternamn{tag}", f"{tag}@planterad.example", f"+4670{int(tag, 16) % 10**9:09d}"
+    number = f"+4670{int(tag, 16) % 10**9:09d}"
+    return f"Förnamn{tag}", f"Efternamn{tag}", f"{tag}@planterad.example", number, f"Stigen{tag} 1"
 
 
 async def a_world(postgres: Postgres, clock: ManualClock) -> World:
@@ -175,6 +191,10 @@ async def a_world(postgres: Postgres, clock: ManualClock) -> World:
         "portal": kit,
         "registry": kit_off_kafka(postgres, "registry", registry_tables.metadata, registry_tables.kit, clock),
         "scheduling": kit_off_kafka(postgres, "scheduling", scheduling_tables.metadata, scheduling_tables.kit, clock),
+        "bulletins": kit_off_kafka(postgres, "bulletins", bulletins_tables.metadata, bulletins_tables.kit, clock),
+        "notifications": kit_off_kafka(
+            postgres, "notifications", notifications_tables.metadata, notifications_tables.kit, clock
+        ),
     }
     for one in kits.values():
         one.settings = kit.settings
@@ -183,6 +203,7 @@ async def a_world(postgres: Postgres, clock: ManualClock) -> World:
     _rights(world)
     await _heard(world)
     await settle(Settling(kits["scheduling"], here, who, world.teaches, world.answers_for, world.town))
+    await _written(world)
     await _kept(world)
     await _registered(world)
     return world
@@ -194,23 +215,39 @@ def apps_on(kits: Mapping[str, Kit]) -> dict[str, FastAPI]:
         "portal": portal_on(kits["portal"], PortalSettings()),
         "registry": registry_on(kits["registry"], RegistrySettings(sources=SOURCES)),
         "scheduling": scheduling_on(kits["scheduling"], SchedulingSettings()),
+        "bulletins": bulletins_on(kits["bulletins"], BulletinsSettings()),
+        "notifications": notifications_on(kits["notifications"], SETTINGS),
     }
 
 
+async def _written(world: World) -> None:
+    """Bulletins, conversations, and what waits to be sent."""
+    around = (world.here, world.who, world.teaches, world.answers_for, world.letters)
+    for service, makers in (("bulletins", (letters, threads)), ("notifications", (sendings,))):
+        its = Settling(world.kits[service], *around)
+        async with its.kit.sessions.begin() as db:
+            for make in makers:
+                await make(its, db)
+
+
 async def _heard(world: World) -> None:
-    """What the portal has heard of the roster the scheduling service hears too."""
+    """What the portal has heard of the roster the other services hear too."""
     async with world.kits["portal"].sessions() as db:
         rows = (await db.execute(select(tables.roster.c.event_type, tables.roster.c.state))).all()
     events = [CATALOGUE[row.event_type].model_validate(row.state) for row in rows]
-    kit = world.kits["scheduling"]
-    for reader in readers():
-        mine = [
-            Received(one, str(uuid4()).encode(), None, one.topic, 0, 0)
-            for one in events
-            if one.event_type in reader.wanted
-        ]
-        async with kit.sessions.begin() as db:
-            await reader.handle(db, Batch(mine, kit.clock.now()))
+    notifications = [roster_reader(notifications_tables.roster, *NOTIFICATIONS_ROSTER)]
+    every = {"scheduling": readers(), "bulletins": bulletins_readers(), "notifications": notifications}
+    for service, some in every.items():
+        for reader in some:
+            await _read(world.kits[service], reader, events)
+
+
+async def _read(kit: Kit, reader: Reader, events: Iterable[Event]) -> None:
+    mine = [
+        Received(one, str(uuid4()).encode(), None, one.topic, 0, 0) for one in events if one.event_type in reader.wanted
+    ]
+    async with kit.sessions.begin() as db:
+        await reader.handle(db, Batch(mine, kit.clock.now()))
 
 
 def _is_person(name: str) -> bool:
@@ -312,7 +349,7 @@ def _posts(world: World, second: UUID) -> list[Event]:
 
 
 def _named(world: World, name: str) -> ContactStated:
-    given, family, mail, phone = marks(world.who[name])
+    given, family, mail, phone, street = marks(world.who[name])
     return ContactStated(
         person_id=world.who[name],
         version=3,
@@ -321,6 +358,7 @@ def _named(world: World, name: str) -> ContactStated:
         family_name=family,
         emails=(mail,),
         phones=(phone,),
+        address=PostalAddress(street=street, postal_code="123 45", locality="Brohamn"),
     )
 
 
@@ -446,7 +484,7 @@ async def _town(world: World, source: Source, school: UUID, office: UUID, names:
         await world.importer.take(origin, rows_of(resource, raw, origin))
 
     def named(person_id: UUID) -> dict[str, Any]:
-        given, family, mail, _ = marks(person_id)
+        given, family, mail, *_ = marks(person_id)
         return {"givenName": given, "familyName": family, "emails": [{"value": mail, "type": "Privat"}]}
 
     where = {"enrolments": [{"enroledAt": {"id": str(school)}, "schoolType": "GR", "startDate": "2024-08-15"}]}

@@ -104,6 +104,7 @@ class Settling:
     answers_for: Mapping[UUID, set[UUID]]
     town: Town
     slots: dict[tuple[UUID, UUID], list[t.Slot]] = field(default_factory=dict)
+    town_words: dict[UUID, str] = field(default_factory=dict)  # of each message of a conversation
 
     @cached_property
     def places(self) -> list[Place]:

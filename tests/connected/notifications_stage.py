@@ -1,4 +1,4 @@
-"""A stage for the urgent lane: a school with families, the service with its database, and a mail server to script."""
+"""A stage for the lanes of single messages: a school with families, a database, and a mail server to script."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from sqlalchemy import Table, select
 
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import free_port
-from services.notifications.channels.email import EmailChannel
-from services.notifications.channels.simulated import SimulatedChannel
-from services.notifications.consumers import ROSTER
-from services.notifications.jobs import Sender
+from services.notifications.channels.roads import make_roads
+from services.notifications.consumers import ROSTER, readers
+from services.notifications.jobs import Sender, composer_of
+from services.notifications.ladder import due_handlers
 from services.notifications.settings import NotificationsSettings
 from services.notifications.store.requests import keep_requests
 from services.notifications.tables import delivery, metadata, notification, roster
 from services.notifications.tables import kit as tables
 from shared.clock import ManualClock
+from shared.due.worker import DueWorker
 from shared.events.duties import DutyMoved
 from shared.events.envelope import Event, Received
-from shared.events.notify import NotificationKind, NotificationRequested
+from shared.events.notify import Lane, MessageRead, NotificationKind, requested
 from shared.events.people import ConsentBasis, ConsentStated
 from shared.events.roster import (
     ContactStated,
@@ -140,6 +141,17 @@ class ScriptedSmtp:
 
 
 @dataclass
+class BothLanes:
+    """The senders of one process that sends for both lanes of single messages."""
+
+    senders: Sequence[Sender]
+
+    async def run(self) -> None:
+        """Send on both until cancelled; every cancelling reaches both, and the end of both is waited for."""
+        await asyncio.gather(*[sender.run() for sender in self.senders], return_exceptions=True)
+
+
+@dataclass
 class Stage:
     """One school day at one school. Time stands still until the test moves it."""
 
@@ -194,13 +206,25 @@ class Stage:
         }
         await self.state(ConsentStated(**{**said, **changes}))
 
-    async def guardian(self, *emails: str, language: str | None = None, marking: Marking = Marking.NONE) -> UUID:
-        """A grown-up with these addresses."""
+    async def guardian(
+        self,
+        *emails: str,
+        language: str | None = None,
+        marking: Marking = Marking.NONE,
+        phones: tuple[str, ...] = (),
+    ) -> UUID:
+        """A grown-up with these addresses and numbers."""
         person = uuid4()
         await self.state(
             PersonStated(person_id=person, version=1, marking=marking),
             ContactStated(
-                person_id=person, version=1, given_name="Anna", family_name="Ek", emails=emails, language=language
+                person_id=person,
+                version=1,
+                given_name="Anna",
+                family_name="Ek",
+                emails=emails,
+                language=language,
+                phones=phones,
             ),
         )
         return person
@@ -217,16 +241,35 @@ class Stage:
             "about_id": about,
             "requested_at": self.clock.now(),
         }
-        event = NotificationRequested(**{**asked, **changes})
+        event = requested(**{**asked, **changes})
         received = Received(event, str(new_id()).encode(), None, event.topic, 0, 0)
         async with self.kit.sessions.begin() as session:
             await keep_requests(session, [received], self.clock.now())
         self.kit.due_planned.set()
         return event.notification_id
 
-    def sender(self) -> Sender:
-        """A sender process."""
-        return Sender(self.kit, self.settings, EmailChannel(self.settings), SimulatedChannel(self.clock))
+    def sender(self) -> BothLanes:
+        """A sender process, as the service has it: a sender for each lane of single messages."""
+        return BothLanes([self.on(lane) for lane in (Lane.URGENT, Lane.NORMAL)])
+
+    def on(self, lane: Lane, **changes: Any) -> Sender:
+        """The sender of one lane, with an engine room and connections of its own, and maybe other settings."""
+        settings = self.settings.model_copy(update=changes)
+        room = self.kit.beside(settings.lane_pool)
+        return Sender(room, settings, lane, make_roads(room, settings, lane), composer_of(room, settings))
+
+    async def read(self, about: UUID, person: UUID) -> None:
+        """Somebody has read what a message is about, as the reader of the topic hears it."""
+        event = MessageRead(about_id=about, person_id=person, at=self.clock.now())
+        received = Received(event, str(new_id()).encode(), None, event.topic, 0, 0)
+        reader = readers().reads
+        assert reader is not None
+        async with self.kit.sessions.begin() as session:
+            await reader.handle(session, Batch([received], self.clock.now()))
+
+    async def due(self) -> int:
+        """Do what is due now; returns how many things that was."""
+        return await DueWorker(self.kit, due_handlers()).round()
 
     async def rows(self, table: Table, *columns: str) -> list[tuple[Any, ...]]:
         """All rows of a table, these columns only."""
@@ -300,7 +343,7 @@ def mail_settings(smtp: ScriptedSmtp, **changes: Any) -> NotificationsSettings:
 
 
 @asynccontextmanager
-async def sending(sender: Sender) -> AsyncIterator[asyncio.Task[None]]:
+async def sending(sender: Sender | BothLanes) -> AsyncIterator[asyncio.Task[None]]:
     """The sender at work for as long as the block lasts."""
     task = asyncio.create_task(sender.run())
     try:

@@ -25,7 +25,7 @@ from services.notifications.tables import call_list, delivery, notification, ros
 from shared.clock import ManualClock
 from shared.events.duties import DutyMoved
 from shared.events.envelope import Outgoing, Received
-from shared.events.notify import Appointment, DeliverySettled, NotificationKind
+from shared.events.notify import Appointment, DeliverySettled, Lane, NotificationKind
 from shared.events.people import ConsentBasis, PreferencesStated
 from shared.events.privacy import PrivacyAnswered, PrivacyRequested, PrivacyWish
 from shared.events.roster import Marking, PersonStated, Relation
@@ -208,8 +208,8 @@ async def test_only_never_brings_in_anybody_who_may_not_be_told(postgres: Postgr
                 await session.execute(notification.delete())
             await stage.ask(WISHES, duty_id=None, only=tuple(only), to_id=to_id)
             async with stage.kit.sessions() as session:
-                requests = await claim(session, clock.now(), 5)
-                [found], _ = await Recipients(b"", False).situations(session, requests, clock.now())
+                requests = await claim(session, Lane.NORMAL, clock.now(), 5)
+                [found] = (await Recipients(b"", False).situations(session, requests, clock.now())).situations
                 return {one.person_id for one in found.candidates if one.allowed}
 
         loop = asyncio.get_running_loop()
@@ -393,7 +393,7 @@ async def test_a_repeated_mail_brings_the_same_entry_to_the_byte(postgres: Postg
         await stage.ask(BOOKED, appointment=at(), duty_id=None)
         async with sending(stage.sender()):
             await until(stage.is_put_off)
-            clock.advance(timedelta(seconds=25))
+            clock.advance(timedelta(minutes=5))
             stage.kit.due_planned.set()
             await until(stage.is_over)
         first, second = stage.smtp.to(ANNA)
@@ -465,6 +465,6 @@ async def _privacy(stage: Stage, wish: PrivacyWish, person: UUID) -> str:
     event = PrivacyRequested(request_id=uuid4(), wish=wish, person_id=person, requested_at=stage.clock.now())
     received = Received(event, str(uuid4()).encode(), None, event.topic, 0, 0)
     async with stage.kit.sessions.begin() as session:
-        said: list[Outgoing] = list(await readers()[-1].handle(session, Batch([received], stage.clock.now())))
+        said: list[Outgoing] = list(await readers().privacy.handle(session, Batch([received], stage.clock.now())))
     answers = [one.event for one in said if isinstance(one.event, PrivacyAnswered)]
     return answers[0].content or ""

@@ -19,9 +19,9 @@ from services.portal.settings import PortalSettings
 from shared.clock import ManualClock
 from shared.web.csrf import form_checked
 from shared.web.session import a_session
+from tests.connected.attack_answers import RECIPES
 from tests.connected.attack_browser import Browser, Cookie, routes_of
 from tests.connected.attack_recipes import MACHINES, OPEN
-from tests.connected.attack_rounds import RECIPES
 from tests.connected.attack_stage import World, a_world, marks
 from tests.portal_stage import TEN
 
@@ -33,6 +33,7 @@ WITHOUT_SESSION = (
     {path for _, _, path in OPEN}
     | {path for _, _, path in MACHINES}
     | {"/calendar/{secret}.ics", "/talks/check/{check_in_id}", "/logout"}
+    | {"/bulletins/read/{token}", "/unsubscribe/{token}"}
 )
 WITHOUT_SESSION -= {"/step-up"}
 # Forms without the session's token, and what stands in its place.
@@ -45,10 +46,13 @@ WITHOUT_TOKEN = {
     "/attendances/{row_id}": "a program with a bearer token; no cookie counts",
     "/webhook/{source}": "a program with a key; rings a bell",
     "/talks/check/{check_in_id}": "the link is the secret, nobody is logged in; asks for the same origin",
+    "/bulletins/read/{token}": "the link is the secret, nobody is logged in; asks for the same origin",
+    "/unsubscribe/{token}": "the link is the secret; a mail program sends it, which has no page of ours (RFC 8058)",
+    "/callbacks/sms/{provider}/{delivery_id}": "a provider with a signature or a password; no cookie counts",
     "/talks/api/bookings": "JSON; the token travels in a header (json_checked)",
 }
 # Of all that is odd every fifth is sent to each form and page of a service that has many; in all of them together all.
-EVERY = {"portal": 1, "registry": 1, "scheduling": 5}
+EVERY = {"portal": 1, "registry": 1, "scheduling": 5, "bulletins": 5, "notifications": 5}
 DEMO = {("GET", "/demo/people"), ("GET", "/live"), ("GET", "/live/changes")}
 DEMO |= {("POST", "/demo/step-in"), ("POST", "/demo/step-up")}
 
@@ -291,6 +295,11 @@ def _filled(world: World, path: str) -> str:
     kinds = {"talk": "coming", "interpreter": "interpreter", "block": "block", "offer": "offer", "meeting": "meeting"}
     kinds |= {"round": "round", "proposal": "proposal", "hold": "hold", "commitment": "commitment"}
     ids |= {f"{name}_id": world.town.things[kind][0].id for name, kind in kinds.items()}
+    letters = {"bulletin": "bulletin", "thread": "thread", "message": "message", "feedback": "feedback"}
+    ids |= {f"{name}_id": world.letters.things[kind][0].id for name, kind in letters.items()}
+    ids |= {"attachment_id": world.letters.things["bulletin"][0].more["files"][0], "kind": "talk_booked"}
+    ids |= {"file_id": world.letters.things["message"][0].more["file"], "token": "x" * 60}
+    ids |= {"delivery_id": world.letters.things["text"][0].id}
     return path.format(**ids)
 
 

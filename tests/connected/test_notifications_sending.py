@@ -12,7 +12,7 @@ from deploy.embedded.postgres import Postgres
 from services.notifications import owner
 from services.notifications.tables import attempt, call_list, delivery, notification
 from shared.clock import ManualClock
-from shared.events.notify import DeliverySettled
+from shared.events.notify import DeliverySettled, Lane
 from shared.events.roster import Relation
 from tests.connected.notifications_stage import (
     RETRACTION,
@@ -231,7 +231,7 @@ async def test_a_second_sender_leaves_alone_what_a_living_one_has_in_hand(
         async with sending(stage.sender()):
             await until(lambda: stage.was_sent(ANNA))
             stage.kit = twin(stage.kit)
-            other = stage.sender()
+            other = stage.on(Lane.URGENT)
             async with sending(other):
                 await other.owner.held.wait()
                 await asyncio.sleep(0.3)
@@ -291,7 +291,7 @@ async def test_a_request_that_breaks_the_rules_themselves_holds_nobody_up(
 ) -> None:
     async with staged(postgres, clock) as stage:
         await a_family(stage, ANNA)
-        sender = stage.sender()
+        sender = stage.on(Lane.URGENT)
         poison, sound = await stage.ask(), await stage.ask()
         look_up = sender.claims.recipients.situations
 

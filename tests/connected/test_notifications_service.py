@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from datetime import date, time
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,12 +16,12 @@ from sqlalchemy import select
 
 from deploy.embedded.postgres import Postgres
 from services.notifications.main import make_service
-from services.notifications.tables import attempt, delivery, metadata, roster
+from services.notifications.tables import attempt, delivery, metadata, notification, roster
 from services.notifications.tables import kit as tables
 from shared.clock import ManualClock
 from shared.db.migrate import alembic_config, migrate
 from shared.events.duties import DutyMoved
-from shared.events.notify import NotificationKind, NotificationRequested
+from shared.events.notify import NotificationKind, NotificationRequested, requested
 from shared.events.people import ConsentBasis, ConsentStated, PreferencesStated
 from shared.events.roster import (
     ContactStated,
@@ -114,15 +115,14 @@ async def test_what_people_decide_is_read_from_its_topics_and_counts(stack: Stac
             starts=date(2026, 11, 23),
         ),
     ]
-    asked = NotificationRequested(
-        notification_id=uuid4(),
-        kind=NotificationKind.RIGHTS_ASKED,
-        school_id=stage.school.school_id,
-        pupil_id=pupil,
-        day=date(2026, 11, 23),
-        requested_at=clock.now(),
-    )
-    notice = asked.model_copy(update={"notification_id": uuid4(), "kind": NotificationKind.ABSENCE_NOTICE})
+    about: dict[str, Any] = {
+        "school_id": stage.school.school_id,
+        "pupil_id": pupil,
+        "day": date(2026, 11, 23),
+        "requested_at": clock.now(),
+    }
+    asked = requested(NotificationKind.RIGHTS_ASKED, notification_id=uuid4(), **about)
+    notice = requested(NotificationKind.ABSENCE_NOTICE, notification_id=uuid4(), **about)
     try:
         async with running(make_service(kit, settings)):
             await publish(stack, decided)
@@ -132,6 +132,8 @@ async def test_what_people_decide_is_read_from_its_topics_and_counts(stack: Stac
             await until(lambda: stage.was_sent(EVA), seconds=60)
             assert [mail["Content-Language"] for mail in smtp.to(ALI)] == ["nb"]
             assert [mail["Content-Language"] for mail in smtp.to(EVA)] == ["sv"]
+            lanes = dict(await stage.rows(notification, "notification_id", "lane"))  # as the topics they came by
+            assert [lanes[one.notification_id] for one in (asked, notice)] == ["normal", "urgent"]
     finally:
         await smtp.stop()
 

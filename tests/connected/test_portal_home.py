@@ -14,6 +14,7 @@ from deploy.embedded.postgres import Postgres
 from services.portal.web.home import home_routes
 from shared.clock import ManualClock
 from shared.events.duties import DutyMoved, DutyStatus
+from shared.events.notify import MessageRead
 from shared.kit import Kit
 from tests.portal_stage import TODAY, Stage, absence, answers, move, open_pages, portal_kit, stage, ties, told
 
@@ -167,6 +168,11 @@ async def test_what_is_read_is_said_once_however_often_and_by_however_many(home:
         assert (await home.post(who, f"/n/{home.notice_1}/read")).status_code == 303
     [moved] = await home.said(DutyMoved)
     assert (moved.duty_id, moved.status, moved.evidence_id) == (home.duty_1, DutyStatus.UNDERSTOOD, home.notice_1)
+    told = await home.said(MessageRead)  # so that nobody who has read it is told again by another channel
+    assert [(one.about_id, one.person_id) for one in told] == [
+        (home.notice_1, home.guardian_a),
+        (home.notice_1, home.guardian_b),
+    ]
     read = await home.rows("select person_id from acknowledgement where duty_id = :d", d=home.duty_1)
     assert {row.person_id for row in read} == {home.guardian_a, home.guardian_b}
     assert "You have read this" in (await home.get(home.guardian_a, "/home")).text

@@ -100,7 +100,7 @@ async def test_the_wall_shows_what_has_not_arrived_and_never_who(here: Stage) ->
         await here.hear(move(status, unreachable, here.stranger_child, here.school_1, "09:58"))
     page = (await here.get(here.officer, "/municipality/wall")).text
     assert "2 notices have not arrived" in page
-    for words in ("Lindskolan", "9B", "09:15", "Björkskolan", "6B", "usable e-mail address", "http-equiv"):
+    for words in ("Lindskolan", "9B", "09:15", "Björkskolan", "6B", "usable address", "http-equiv"):
         assert words in page
     assert not [name for name in NAMES if name in page.replace("Lindskolan", "")]
     assert str(here.protected_child) not in page
@@ -111,6 +111,17 @@ async def test_a_notice_that_arrives_leaves_the_wall(here: Stage) -> None:
     await here.hear(move(DutyStatus.OWED, duty, here.child_1, here.school_1, "09:00"))
     assert "1 notice has not arrived" in (await here.get(here.officer, "/municipality/wall")).text
     await here.hear(move(DutyStatus.DELIVERED, duty, here.child_1, here.school_1, "09:59"))
+    assert "Nothing waits" in (await here.get(here.officer, "/municipality/wall")).text
+
+
+async def test_a_notice_that_nobody_has_read_comes_back_to_be_made_by_telephone(here: Stage) -> None:
+    duty = uuid4()
+    for status, at in ((DutyStatus.OWED, "09:00"), (DutyStatus.DELIVERED, "09:10")):
+        await here.hear(move(status, duty, here.child_1, here.school_1, at))
+    unread = move(DutyStatus.UNREACHABLE, duty, here.child_1, here.school_1, "09:58")
+    await here.hear(unread.model_copy(update={"reason": "unread"}))
+    assert "nobody at home has read it" in (await here.get(here.officer, "/municipality/wall")).text
+    await here.hear(move(DutyStatus.UNDERSTOOD, duty, here.child_1, here.school_1, "09:59"))
     assert "Nothing waits" in (await here.get(here.officer, "/municipality/wall")).text
 
 

@@ -117,7 +117,7 @@ async def test_a_home_no_mail_reaches_is_on_the_call_list_with_numbers_of_those_
     await owed(here, here.child_1, DutyStatus.UNREACHABLE)
     page = (await here.get(here.mentor, f"/class/{here.class_1}")).text
     assert "To phone now" in page
-    assert "Nobody who has the right to be told has a usable e-mail address." in page
+    assert "Nobody who has the right to be told has a usable address." in page
     assert "tel:0701111111" in page
     assert "Stina" not in page
     assert "070-222" not in page

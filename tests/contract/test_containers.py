@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.embedded.stack import ports_from
+from deploy.embedded.forked import LANES, PROCESSES, service_of
+from deploy.embedded.stack import PAGES, ports_from
 from services.operations import SERVICES, settings_of
 from shared.db.reach import APP_ROLE, MACHINE_ROLE
+from shared.events.notify import Lane
 from shared.settings import KitSettings, ServiceSettings
 from tests.brokers import IMAGE
 
@@ -23,7 +26,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encod
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
 EXAMPLE = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / "deploy" / "example.env").read_text(encoding="utf-8"), re.MULTILINE))
-OURS = [*SERVICES, "migrate", "topics", "operations"]
+OURS = [*PROCESSES, "migrate", "topics", "operations"]
 
 
 def names_of(settings: ServiceSettings | KitSettings) -> set[str]:
@@ -35,23 +38,44 @@ def names_of(settings: ServiceSettings | KitSettings) -> set[str]:
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_named_in_compose_is_one_the_code_reads(name: str) -> None:
     known = names_of(KitSettings())
-    for service in [name] if name in SERVICES else SERVICES:
+    for service in [service_of(name)] if name in PROCESSES else SERVICES:
         known |= names_of(settings_of(service))
     assert set(CONTAINERS[name]["environment"]) <= known
     for secret in CONTAINERS[name].get("secrets", []):
         assert secret.upper() in known
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_every_service_runs_from_its_own_image_on_its_own_database_and_stops_in_peace(service: str) -> None:
-    container = CONTAINERS[service]
+@pytest.mark.parametrize("process", PROCESSES)
+def test_every_process_runs_from_its_services_image_on_its_own_database_and_stops_in_peace(process: str) -> None:
+    container, service = CONTAINERS[process], service_of(process)
+    assert container["image"] == f"skolbro/{service}"
     assert container["build"]["args"] == {"SERVICE": service}
     assert container["environment"][f"{service.upper()}_DATABASE_URL"].endswith(f"@postgres:5432/{service}")
     assert f"//{service}:" in container["environment"][f"{service.upper()}_DATABASE_URL"]
     assert container["stop_grace_period"] == "30s"
     assert container["read_only"] is True
     assert set(container["depends_on"]) == {"migrate", "topics"}
-    assert container["ports"] == [f"127.0.0.1:{ports_from()[service]}:8000"]
+    assert container["ports"] == [f"127.0.0.1:{ports_from()[process]}:8000"]
+
+
+def test_every_lane_is_sent_for_by_exactly_one_process_and_both_ways_of_running_agree() -> None:
+    for process, lanes in LANES.items():
+        assert json.loads(CONTAINERS[process]["environment"]["NOTIFICATIONS_LANES"]) == list(lanes)
+    assert sorted(lane for lanes in LANES.values() for lane in lanes) == sorted(Lane)
+    assert "bulk" not in LANES["notifications"]
+
+
+def test_the_processes_of_one_service_differ_in_nothing_but_their_lanes_and_ports() -> None:
+    main, bulk = ({**CONTAINERS[name]} for name in LANES)
+    for container in (main, bulk):
+        container["environment"] = {k: v for k, v in container["environment"].items() if k != "NOTIFICATIONS_LANES"}
+        del container["ports"]
+    assert main == bulk
+
+
+def test_the_portal_knows_where_every_page_is() -> None:
+    told = json.loads(CONTAINERS["portal"]["environment"]["PORTAL_ELSEWHERE"])
+    assert told == {path: f"http://127.0.0.1:{ports_from()[name]}" for path, name in PAGES.items()}
 
 
 def test_only_the_migrations_know_the_owners_of_the_tables() -> None:

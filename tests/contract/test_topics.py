@@ -13,6 +13,7 @@ import services
 from services.operations import SERVICES
 from shared.events.catalogue import EVENTS
 from shared.events.envelope import Event
+from shared.events.notify import NotificationRequested, UnhurriedRequested
 from shared.events.operations import HealthReported
 from shared.events.privacy import PrivacyAnswered
 from shared.messaging.reader import Reader
@@ -25,7 +26,8 @@ def readers_of(service: str) -> list[Reader]:
     """The readers a service declares; a service without consumers has none."""
     if find_spec(f"services.{service}.consumers") is None:
         return []
-    return list(import_module(f"services.{service}.consumers").readers())
+    found = import_module(f"services.{service}.consumers").readers()
+    return list(found.all() if hasattr(found, "all") else found)
 
 
 def said_by(service: str) -> set[type[Event]]:
@@ -36,6 +38,8 @@ def said_by(service: str) -> set[type[Event]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
+    if "requested" in calls:  # which of the two it makes is its kind's
+        calls |= {NotificationRequested.__name__, UnhurriedRequested.__name__}
     by_the_kit = {HealthReported} | ({PrivacyAnswered} if "privacy_reader" in calls else set())
     return {event for event in EVENTS if event.__name__ in calls} | by_the_kit
 

@@ -71,7 +71,8 @@ class Visible(HTMLParser):
         self.texts += [value for name, value in attrs if name in SHOWN and value]
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(ATTRIBUTE.sub("", data))
+        if self.cdata_elem is None:  # a mail carries its style along: nobody reads that
+            self.texts.append(ATTRIBUTE.sub("", data))
 
 
 def bare_words(source: str) -> set[str]:

@@ -13,7 +13,7 @@ from shared.db.walls import Wall, walled
 
 
 class Thread(Base, table=True):
-    """A conversation about one pupil. `person_id` opened it; `subject` is of a closed vocabulary."""
+    """A conversation about one pupil; `subject` is of a closed vocabulary. Whoever wrote first opened it."""
 
     __tablename__ = "thread"
     __table_args__ = (
@@ -26,7 +26,6 @@ class Thread(Base, table=True):
     tenant_id: UUID
     school_id: UUID
     pupil_id: UUID
-    person_id: UUID | None = None
     subject: str = Field(sa_type=Text)  # domain.dialogue.Subject
     opened_at: datetime = Field(sa_type=INSTANT)
     last_at: datetime = Field(sa_type=INSTANT)
@@ -48,7 +47,10 @@ class Party(Base, table=True):
 
 
 class Message(Base, table=True):
-    """What one of them wrote. Held until `held_until` in the evening; `told_at`: when the others were told."""
+    """What one of them wrote: `person_id` of the home, or `author_id` of the staff (the school's own record).
+
+    Held until `held_until` in the evening; `told_at`: when the others were told.
+    """
 
     __tablename__ = "message"
     __table_args__ = (Index("ix_message_thread_id", "thread_id", "written_at"), walled(Wall.PARENT, "thread.thread_id"))
@@ -56,6 +58,7 @@ class Message(Base, table=True):
     message_id: UUID = Field(primary_key=True)
     thread_id: UUID = Field(foreign_key="thread.thread_id")
     person_id: UUID | None = None
+    author_id: UUID | None = None
     words: str = Field(sa_type=Text)
     urgent: bool = False
     written_at: datetime = Field(sa_type=INSTANT)

@@ -109,7 +109,7 @@ class KnownMeeting(Base, table=True):
 
 
 class KnownTalk(Base, table=True):
-    """A talk as the scheduling service last stated it: when, and how far it has come. Who may say how it was: guests."""
+    """A talk as the scheduling service last stated it: when, and how far it has come."""
 
     __tablename__ = "known_talk"
     __table_args__ = (
@@ -129,7 +129,7 @@ class KnownTalk(Base, table=True):
 
 
 class AbsenceMonth(Base, table=True):
-    """A pupil's absence sums as last said in a month (minutes since the school year began); for a class's trend only."""
+    """A pupil's absence sums as last said in a month (minutes in the school year); for the trend of a class only."""
 
     __tablename__ = "absence_month"
     __table_args__ = (walled(Wall.SCHOOL),)

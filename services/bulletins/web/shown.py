@@ -15,19 +15,24 @@ from shared.web.face import Face, tell
 from shared.web.pages import Pages
 from shared.web.viewing import View
 
+OWN_LINKS = ("/bulletins/classes", "/bulletins/plan")
+
 
 def bulletins_face(kit: Kit, pages: Pages) -> Face:
     """How the pages of this service are shown."""
     portal = kit.settings.portal_url.rstrip("/")
-    return Face(kit, pages, lambda standing: [(f"{portal}/", N_("To the first page")), *links(standing)])
+    return Face(kit, pages, lambda standing: [(f"{portal}/", N_("To the first page")), *links(standing)], is_here=_here)
 
 
 def links(standing: Standing) -> list[tuple[str, str]]:
     """Where this person may want to go, best first: (address, English words)."""
     if not standing.roles:
         return []
+    found = [("/bulletins", N_("Bulletins"))]
+    found += [("/bulletins/classes", N_("My classes"))] if standing.mentor_groups else []
+    found += [("/bulletins/plan", N_("Plan"))] if standing.principal_of or standing.municipality else []
     return [
-        ("/bulletins", N_("Bulletins")),
+        *found,
         ("/information", N_("The school informs")),
         ("/dialogue", N_("Conversations")),
         ("/feedback", N_("Feedback")),
@@ -48,3 +53,10 @@ async def done(
     if said or looks:
         await tell(face.kit, view, [*said, *looks])
         face.kit.outbox_written.set()
+
+
+def _here(href: str, path: str) -> bool:
+    """True for the page itself and those under it; what has a link of its own is not under the bulletins."""
+    if href == "/bulletins":
+        return path == href or (path.startswith("/bulletins/") and not path.startswith(OWN_LINKS))
+    return path == href or path.startswith(f"{href}/")

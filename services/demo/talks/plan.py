@@ -16,7 +16,8 @@ from uuid import UUID
 from services.demo.actions import Join, Remove, Withdraw
 from services.demo.day import Plan
 from services.demo.people import Adult, Employee, Municipality, Pupil, School, SchoolClass
-from services.demo.timetable import local, school_day_from
+from services.demo.schooldays import school_day_from
+from services.demo.timetable import local
 from shared.ids import derived_id
 
 KINDS = ("lower", "primary", "upper")  # where pupils sign themselves comes first

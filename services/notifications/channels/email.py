@@ -1,4 +1,9 @@
-"""E-mail by SMTP over a few kept connections."""
+"""E-mail by SMTP over a few kept connections.
+
+Connecting, TLS and logging in are aiosmtplib's. Then the connection is ours (`channels/smtp.py`), because with
+PIPELINING (RFC 2920) the three commands before a message travel in one write and are answered in one read, which a
+client that waits for each answer cannot do.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +12,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiosmtplib
-from aiosmtplib import SMTPException, SMTPResponseException, SMTPServerDisconnected
+from aiosmtplib import SMTPException, SMTPResponseException
 
 from services.notifications.channels.protocol import Line, Parcel
+from services.notifications.channels.smtp import Conversation, Hung
 from services.notifications.domain.replies import Reply, Stage
 from services.notifications.settings import NotificationsSettings
+from shared.events.people import Channel
 from shared.observe.logging import get_logger
 
-START_INPUT = 354
 SERVICE_CLOSING = 421
 log = get_logger()
 
 
-class EmailChannel:
+class EmailRoad:
     """The municipality's mail server. The connection used last is used first, so that idle ones may close."""
 
-    name = "email"
+    name = Channel.EMAIL
 
-    def __init__(self, settings: NotificationsSettings) -> None:
-        self.lines = [SmtpLine(settings) for _ in range(settings.smtp_connections)]
+    def __init__(self, settings: NotificationsSettings, connections: int) -> None:
+        self.lines = [SmtpLine(settings) for _ in range(connections)]
         self._idle: asyncio.LifoQueue[SmtpLine] = asyncio.LifoQueue()
         for line in self.lines:
             self._idle.put_nowait(line)
@@ -65,25 +71,14 @@ class SmtpLine:
     """One connection, made when first needed and again when it was lost."""
 
     def __init__(self, settings: NotificationsSettings) -> None:
-        password = settings.smtp_password
+        self.settings = settings
         self.return_path = str(settings.return_path or settings.sender)
         self.reached = True
-        self._stage = Stage.CONNECT
-        self._timeout = settings.smtp_timeout
-        self._smtp = aiosmtplib.SMTP(
-            hostname=settings.smtp_host,
-            port=settings.smtp_port,
-            username=settings.smtp_username,
-            password=password.get_secret_value() if password else None,
-            local_hostname=settings.message_domain,
-            timeout=settings.smtp_timeout,
-            use_tls=settings.smtp_security == "tls",
-            start_tls=settings.smtp_security == "starttls",
-        )
+        self._talk: Conversation | None = None
 
     async def send(self, parcel: Parcel) -> Reply:
         """Carry the message; a kept connection that the server has closed meanwhile is made anew, once."""
-        kept = self._smtp.is_connected
+        kept = self._talk is not None and self._talk.is_open
         reply = await self._try(parcel)
         if kept and reply.stage is Stage.SENDER and reply.code in (None, SERVICE_CLOSING):
             self.hang_up()
@@ -93,60 +88,51 @@ class SmtpLine:
 
     def hang_up(self) -> None:
         """Close at once, without a word."""
-        self._smtp.close()
+        if self._talk is not None:
+            self._talk.hang_up()
+            self._talk = None
 
     async def _try(self, parcel: Parcel) -> Reply:
-        """One conversation. `_stage` is where it is, so that a fault is known by where it happened."""
-        self._stage = Stage.CONNECT
+        """One conversation. The stage it is in when something happens says what may have become of the message."""
+        talk = self._talk
         try:
-            return await self._converse(parcel)
+            if talk is None or not talk.is_open:
+                talk = self._talk = await self._connected()
         except SMTPResponseException as refusal:
-            await self._reset()
-            return Reply(self._stage, refusal.code)
-        except Exception as fault:  # whatever it is, the stage says what may have happened
-            if not isinstance(fault, SMTPException | OSError):
-                log.error("fault in the mail channel", exc_info=fault)
-            self.hang_up()
-            return Reply(self._stage, None)
-
-    async def _converse(self, parcel: Parcel) -> Reply:
-        if not self._smtp.is_connected:
-            await self._smtp.connect()
-        if self._smtp.is_ehlo_or_helo_needed:
-            await self._smtp.ehlo()
-        self._stage = Stage.SENDER
-        await self._smtp.mail(self.return_path)
-        self._stage = Stage.RECIPIENT
-        await self._smtp.rcpt(parcel.to)
-        self._stage = Stage.DATA
-        started = await self._smtp.execute_command(b"DATA")
-        if started.code != START_INPUT:
-            raise SMTPResponseException(started.code, started.message)
-        return await self._hand_over(parcel.message)
-
-    async def _hand_over(self, message: bytes) -> Reply:
-        """Send the message and its final dot; once they are written, silence means that it may have arrived.
-
-        Done by hand because `SMTP.data` does not say whether it failed before the message or after it.
-        """
-        protocol = self._smtp.protocol
-        if protocol is None:
-            raise SMTPServerDisconnected("Connection lost")
-        protocol.write(dot_stuffed(message))
-        self._stage = Stage.FINAL
-        answer = await protocol.read_response(timeout=self._timeout)
-        return Reply(Stage.FINAL, answer.code)
-
-    async def _reset(self) -> None:
-        """Make the connection ready for the next message after a refusal."""
+            return Reply(Stage.CONNECT, refusal.code)
+        except Exception as fault:
+            _report(fault)
+            return Reply(Stage.CONNECT, None)
         try:
-            if self._smtp.is_connected and self._stage is not Stage.CONNECT:
-                await self._smtp.rset()
-        except (SMTPException, OSError):
+            return await talk.carry(parcel.return_path or self.return_path, parcel.to, parcel.message)
+        except Exception as fault:  # whatever it is, the stage says what may have happened
+            _report(fault)
             self.hang_up()
+            return Reply(talk.stage, None)
+
+    async def _connected(self) -> Conversation:
+        """A connection on which mail may be sent, by TLS and with a password where the settings say so."""
+        settings, password = self.settings, self.settings.smtp_password
+        smtp = aiosmtplib.SMTP(
+            hostname=settings.smtp_host,
+            port=settings.smtp_port,
+            username=settings.smtp_username,
+            password=password.get_secret_value() if password else None,
+            local_hostname=settings.message_domain,
+            timeout=settings.smtp_timeout,
+            use_tls=settings.smtp_security == "tls",
+            start_tls=settings.smtp_security == "starttls",
+        )
+        try:
+            await smtp.connect()
+            if smtp.is_ehlo_or_helo_needed:
+                await smtp.ehlo()
+            return Conversation.taken_over(smtp, settings.smtp_timeout)
+        except BaseException:
+            smtp.close()
+            raise
 
 
-def dot_stuffed(message: bytes) -> bytes:
-    """The message as it travels: leading dots doubled, the final dot added. Its lines end in CRLF already."""
-    stuffed = message.replace(b"\r\n.", b"\r\n..")
-    return (b"." + stuffed if message.startswith(b".") else stuffed) + b".\r\n"
+def _report(fault: Exception) -> None:
+    if not isinstance(fault, SMTPException | OSError | Hung):
+        log.error("fault in the mail channel", exc_info=fault)

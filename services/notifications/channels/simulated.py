@@ -1,5 +1,7 @@
 """Rehearsals: `simulate:` addresses behave as mail servers do on bad days, and no mail leaves the house.
 
+In a municipality's trial, everybody's address but the guests' is taken here as if all went well.
+
 The idea is GOV.UK Notify's: a municipality must be able to see what happens before it happens.
 """
 
@@ -12,15 +14,16 @@ from services.notifications.channels.protocol import Line, Parcel
 from services.notifications.domain.addresses import rehearsal
 from services.notifications.domain.replies import Reply, Stage
 from shared.clock import Clock
+from shared.events.people import Channel
 
 DEFERRALS = 2
 SLOW_SECONDS = 5.0
 
 
-class SimulatedChannel:
+class SimulatedRoad:
     """Any number of lines, never down."""
 
-    name = "simulated"
+    name = Channel.SIMULATED.value
     is_down = False
 
     def __init__(self, clock: Clock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from functools import lru_cache
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from email_validator import EmailNotValidError, validate_email
 
 SIMULATED = "simulate:"
 REHEARSALS = ("bounce", "defer", "slow")
+PLAIN = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")  # what nobody has to look at twice before the @
+LOCAL, WHOLE = 64, 254  # characters (RFC 5321 4.5.3.1, RFC 3696 erratum 1690)
 
 
 def rehearsal(address: str) -> str | None:
@@ -28,11 +31,24 @@ def usable(address: str, simulate: bool) -> str | None:
     """
     if address.lower().startswith(SIMULATED):
         return address if simulate and rehearsal(address) else None
+    local, at, domain = address.rpartition("@")
+    if at and len(local) <= LOCAL and PLAIN.fullmatch(local):
+        host = _host(domain)
+        return f"{local}@{host}" if host and len(local) + len(at) + len(host) <= WHOLE else None
     try:
         found = validate_email(address, check_deliverability=False)
     except EmailNotValidError:
         return None
     return found.ascii_email
+
+
+@lru_cache(maxsize=10_000)
+def _host(domain: str) -> str | None:
+    """The domain in ASCII, when mail can be sent there. Asked once for each: most people share a few."""
+    try:
+        return validate_email(f"x@{domain}", check_deliverability=False).ascii_domain
+    except EmailNotValidError:
+        return None
 
 
 def fingerprint(secret: bytes, address: str) -> str:

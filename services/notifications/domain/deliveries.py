@@ -18,9 +18,11 @@ from services.notifications.domain.models import (
 )
 from services.notifications.domain.replies import POSSIBLY_ARRIVED, Outcome
 from shared.events.notify import DeliveryStatus, NotificationKind
+from shared.events.people import Channel
 
 COSTS_NOTHING = frozenset({Outcome.UNSENT, Outcome.ORPHANED})
-RIGHTLY_UNSENT = frozenset({Because.UNWANTED, Because.BEGUN, Because.REPLACED})
+HAVE_IT = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.DIGESTED})  # or will, by another message
+RIGHTLY_UNSENT = frozenset({Because.UNWANTED, Because.BEGUN, Because.REPLACED, Because.EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,14 @@ class Budget:
     tries: int
 
 
-def begin(delivery: Delivery, why: str | None = None) -> Delivery:
-    """An attempt begins, on this verdict; the one it was decided on when none is given."""
-    return replace(delivery, status=DeliveryStatus.SENDING, why=why or delivery.why, retry_at=None)
+def begin(delivery: Delivery, why: str | None = None, channel: Channel | None = None) -> Delivery:
+    """An attempt begins by this channel, on this verdict; the one it was decided on when none is given."""
+    return replace(delivery, status=DeliveryStatus.SENDING, why=why or delivery.why, retry_at=None, channel=channel)
+
+
+def put_aside(delivery: Delivery, why: str) -> Delivery:
+    """It waits for the person's digest, which carries it and ends it."""
+    return replace(delivery, status=DeliveryStatus.DIGESTED, why=why, retry_at=None)
 
 
 def hold(delivery: Delivery, until: datetime) -> Delivery:
@@ -51,10 +58,10 @@ def give_up(delivery: Delivery) -> Delivery:
     return replace(delivery, status=DeliveryStatus.GIVEN_UP, retry_at=None)
 
 
-def answered(delivery: Delivery, outcome: Outcome, more_addresses: bool, budget: Budget, now: datetime) -> Delivery:
+def answered(delivery: Delivery, outcome: Outcome, more_ways: bool, budget: Budget, now: datetime) -> Delivery:
     """The delivery after an attempt. One that reached no server, or that our own process left open, costs no try.
 
-    A refused address leads to the person's next one at once; an attempt our own process left open is repeated
+    A refused way leads to the person's next one at once; an attempt our own process left open is repeated
     at once; everything else waits for the retry interval.
     """
     tried = replace(
@@ -64,7 +71,7 @@ def answered(delivery: Delivery, outcome: Outcome, more_addresses: bool, budget:
     )
     if outcome is Outcome.ACCEPTED:
         return replace(tried, status=DeliveryStatus.DELIVERED, retry_at=None)
-    if outcome is Outcome.REFUSED and not more_addresses:
+    if outcome is Outcome.REFUSED and not more_ways:
         return replace(tried, status=DeliveryStatus.BOUNCED, retry_at=None)
     if tried.tries >= budget.tries:
         return give_up(tried)
@@ -84,13 +91,12 @@ def conclude(
     if again:
         status = NotificationStatus.WAITING if statuses == {DeliveryStatus.PENDING} else NotificationStatus.RETRYING
         return State(status, now if request.retracted else min(again))
-    if DeliveryStatus.DELIVERED in statuses:
+    if statuses & HAVE_IT:
         return State(NotificationStatus.DONE)
     failed = statuses & {DeliveryStatus.BOUNCED, DeliveryStatus.GIVEN_UP}
     if request.retracted or (not failed and _needs_nobody(request, deliveries)):
         return State(NotificationStatus.CANCELLED)
-    reason = _call_reason(statuses, nobody) if request.kind in NOTICES else None
-    return State(NotificationStatus.UNREACHED, reason=reason)
+    return State(NotificationStatus.UNREACHED, reason=_call_reason(request, statuses, nobody))
 
 
 def _needs_nobody(request: Request, deliveries: Sequence[Delivery]) -> bool:
@@ -100,7 +106,12 @@ def _needs_nobody(request: Request, deliveries: Sequence[Delivery]) -> bool:
     return request.kind is NotificationKind.ABSENCE_RETRACTION
 
 
-def _call_reason(statuses: set[DeliveryStatus], nobody: CallReason) -> CallReason:
+def _call_reason(request: Request, statuses: set[DeliveryStatus], nobody: CallReason) -> CallReason | None:
+    """Why the school is to call, if it is. Whoever did not read has had the notice, whatever became of the repeat."""
+    if request.kind is NotificationKind.STILL_UNREAD:
+        return CallReason.UNREAD
+    if request.kind not in NOTICES:
+        return None
     if DeliveryStatus.GIVEN_UP in statuses:
         return CallReason.GIVEN_UP
     return CallReason.BOUNCED if DeliveryStatus.BOUNCED in statuses else nobody

@@ -8,10 +8,13 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from shared.events.notify import Appointment, DeliveryStatus, NotificationKind
+from shared.events.notify import Appointment, DeliveryStatus, Lane, NotificationKind
+from shared.events.people import Channel
 
 NOTICES = frozenset({NotificationKind.ABSENCE_NOTICE, NotificationKind.ABSENCE_NOTICE_LATE})
-TO_THE_HOME = NOTICES | {NotificationKind.ABSENCE_RETRACTION}
+# What somebody must have read, not only received: a child is missed now. Unread, it climbs the ladder of channels.
+MUST_READ = frozenset({NotificationKind.ABSENCE_NOTICE})
+TO_THE_HOME = NOTICES | {NotificationKind.ABSENCE_RETRACTION, NotificationKind.STILL_UNREAD}
 ABOUT_A_PUPIL = TO_THE_HOME | {NotificationKind.RIGHTS_ASKED}
 ABOUT_TALKS = frozenset(
     {
@@ -30,10 +33,24 @@ ABOUT_COMMITMENTS = frozenset({NotificationKind.COMMITMENT_CHECK, NotificationKi
 ABOUT_MEETINGS = frozenset(
     {NotificationKind.MEETING_INVITED, NotificationKind.MEETING_BOOKED, NotificationKind.MEETING_CANCELLED}
 )
-TO_SOMEBODY = ABOUT_TALKS | ABOUT_COMMITMENTS | ABOUT_MEETINGS | {NotificationKind.OFFER_ASKED}
-TO_STAFF = frozenset({NotificationKind.LESSONS_UNREPORTED, NotificationKind.TALKS_LACKING})  # never to a home
+ABOUT_BULLETINS = frozenset(
+    {
+        NotificationKind.BULLETIN_DUE,
+        NotificationKind.BULLETIN_LATE,
+        NotificationKind.BULLETIN_TO_APPROVE,
+        NotificationKind.BULLETIN_RETURNED,
+    }
+)
+DIALOGUE = frozenset({NotificationKind.DIALOGUE_MESSAGE, NotificationKind.DIALOGUE_URGENT})
+TO_SOMEBODY = ABOUT_TALKS | ABOUT_COMMITMENTS | ABOUT_MEETINGS | DIALOGUE | {NotificationKind.OFFER_ASKED}
+TO_STAFF = ABOUT_BULLETINS | {NotificationKind.LESSONS_UNREPORTED, NotificationKind.TALKS_LACKING}  # never to a home
 # May wait for the morning, and for those who want no mail:
-UNHURRIED = TO_SOMEBODY | {NotificationKind.RIGHTS_ASKED, NotificationKind.TALKS_LACKING}
+UNHURRIED = (TO_SOMEBODY - {NotificationKind.DIALOGUE_URGENT}) | {
+    *ABOUT_BULLETINS,
+    NotificationKind.RIGHTS_ASKED,
+    NotificationKind.TALKS_LACKING,
+    NotificationKind.DIGEST,
+}
 
 
 class NotificationStatus(StrEnum):
@@ -62,6 +79,7 @@ class CallReason(StrEnum):
     NO_ADDRESS = "no_address"
     BOUNCED = "bounced"
     GIVEN_UP = "given_up"
+    UNREAD = "unread"
 
 
 SENTENCES = {
@@ -70,9 +88,10 @@ SENTENCES = {
     CallReason.PUPIL_ADULT: "The pupil is 18 or older, so no guardian may be told. Talk to the pupil.",
     CallReason.AGE_UNKNOWN: "The pupil's date of birth is missing, so a person must judge who may be told.",
     CallReason.NO_GUARDIAN: "Nobody who has the right to be told is in the registry.",
-    CallReason.NO_ADDRESS: "Nobody who has the right to be told has a usable e-mail address.",
+    CallReason.NO_ADDRESS: "Nobody who has the right to be told has a usable address of any kind.",
     CallReason.BOUNCED: "Every address of those who have the right to be told was refused.",
     CallReason.GIVEN_UP: "The mail servers did not take the message in time.",
+    CallReason.UNREAD: "The message arrived, but nobody at home has read it by any channel.",
 }
 
 
@@ -82,12 +101,14 @@ class Because(StrEnum):
     SCHOOL = "is the school's own address"
     RETRACTED = "the school corrected itself before the message was sent"
     NO_TIE = "has no tie to the pupil any more"
-    NO_ADDRESS = "has no usable e-mail address any more"
+    NO_ADDRESS = "has no usable e-mail address any more"  # or any other; the words are the portal's to translate
     UNWANTED = "wants no e-mail for what is not urgent"
+    TRIAL = "is no guest of the municipality's trial, so nothing left the house"
     NAMED = "is the one it is meant for"
     UNKNOWN = "the registry has not told us who this is"
     GONE = "is not active in the registry"
     BEGUN = "the time it is about has come"
+    EMPTY = "nothing in it is to be told any more"
     REPLACED = "a later message about the same time says what holds"
 
 
@@ -96,6 +117,8 @@ class Request:
     """A notification as it is kept. `retracted`: the school has taken it back.
 
     `to_id`: to that one person. `only`: narrowed to these; None is not narrowed, and empty is nobody (any more).
+    `ways`: the channels it is limited to, best first; None is whichever the person has. `rung`: how far up the ladder
+    of channels it is. `due_at`: when it was to be looked at; None while it is under way or over.
     """
 
     notification_id: UUID
@@ -115,6 +138,11 @@ class Request:
     only: frozenset[UUID] | None = None
     path: str | None = None
     appointment: Appointment | None = None
+    lane: Lane = Lane.URGENT
+    ways: tuple[Channel, ...] | None = None
+    rung: int = 0
+    read_at: datetime | None = None
+    due_at: datetime | None = None
 
     @property
     def by_pupil(self) -> bool:
@@ -126,8 +154,10 @@ class Request:
 class Delivery:
     """One notification to one person (None: the school). Open while `retry_at` is set, in flight while SENDING.
 
-    PENDING with a `retry_at` is held back until then, because the person is not to be disturbed.
-    `tries` counts the attempts a server answered; `may_have_arrived` never turns false again.
+    PENDING with a `retry_at` is held back until then, because the person is not to be disturbed. DIGESTED waits for
+    the person's digest, which ends it.
+    `tries` counts the attempts a server answered; `may_have_arrived` never turns false again. `channel`: the one it was
+    last tried by.
     """
 
     delivery_id: UUID
@@ -138,11 +168,13 @@ class Delivery:
     tries: int = 0
     may_have_arrived: bool = False
     retry_at: datetime | None = None
+    channel: Channel | None = None
+    read_at: datetime | None = None
 
     @property
     def is_settled(self) -> bool:
         """True when nothing more will be tried."""
-        return self.retry_at is None and self.status is not DeliveryStatus.SENDING
+        return self.retry_at is None and self.status not in (DeliveryStatus.SENDING, DeliveryStatus.DIGESTED)
 
 
 @dataclass(frozen=True, slots=True)

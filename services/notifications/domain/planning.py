@@ -6,13 +6,22 @@ message that reaches the wrong parent can be dangerous.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.notifications.domain.deliveries import RIGHTLY_UNSENT, begin, cancel, conclude, give_up, hold
+from services.notifications.channels.protocol import Way
+from services.notifications.domain.deliveries import (
+    RIGHTLY_UNSENT,
+    begin,
+    cancel,
+    conclude,
+    give_up,
+    hold,
+    put_aside,
+)
 from services.notifications.domain.models import (
     Because,
     CallReason,
@@ -22,8 +31,9 @@ from services.notifications.domain.models import (
     State,
     Step,
 )
-from shared.clock import local_date
+from shared.clock import DEFAULT_ZONE, local_date
 from shared.events.notify import DeliveryStatus, NotificationKind
+from shared.events.people import How
 from shared.ids import derived_id
 
 PATIENCE = timedelta(minutes=2)  # how long the roster may be behind the request
@@ -34,22 +44,26 @@ UNHURRIED_FOR = timedelta(days=7)  # longer than any night, and than most failur
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody who might be told: the verdict with its reason, and the addresses not refused yet, best first.
+    """Somebody who might be told: the verdict with its reason, and the ways not refused yet, best first.
 
     `languages` in the order they are wanted; `consented`: told by consent and not by a right of one's own. Of what is
-    not urgent: `wants_mail` false leaves it to the portal, and before `not_before` nobody is disturbed.
+    not urgent: `how` the person wants it, and before `not_before` nobody is disturbed; `digest_at` is when their next
+    digest leaves, on a clock in `zone`. `breaks`: it comes now in spite of what the person has asked for.
     """
 
     delivery_id: UUID
     person_id: UUID | None
     allowed: bool
     why: str
-    addresses: tuple[str, ...] = ()
+    ways: tuple[Way, ...] = ()
     languages: tuple[str, ...] = ()
     neutral: bool = False
     consented: bool = False
-    wants_mail: bool = True
+    how: How = How.INSTANT
     not_before: datetime | None = None
+    breaks: bool = False
+    digest_at: datetime | None = None
+    zone: str = DEFAULT_ZONE
 
 
 @dataclass(frozen=True)
@@ -73,10 +87,11 @@ class Situation:
 
 @dataclass(frozen=True)
 class Plan:
-    """The step to be written, and the attempts to be begun with it."""
+    """The step to be written, the attempts to be begun with it, and what is put aside for a digest."""
 
     step: Step
     begun: Sequence[tuple[Delivery, Candidate]] = ()
+    aside: Sequence[tuple[Delivery, Candidate]] = ()
 
 
 def delivery_id(notification_id: UUID, person_id: UUID | None) -> UUID:
@@ -101,16 +116,31 @@ def plan(situation: Situation, now: datetime) -> Plan:
     deliveries = {delivery.delivery_id: delivery for delivery in situation.deliveries}
     for candidate in candidates.values():
         deliveries.setdefault(candidate.delivery_id, _new(situation.request, candidate))
-    after, begun = [], []
+    after, moves = [], []
     for before in deliveries.values():
         candidate_now = candidates.get(before.delivery_id)
         moved = _move(before, candidate_now, situation, now)
         if moved.status is not DeliveryStatus.PENDING or moved.retry_at:
             after.append(moved)
-        if candidate_now and moved.status is DeliveryStatus.SENDING and moved is not before:
-            begun.append((moved, candidate_now))
-    state = _state(situation, after, now)
-    return Plan(Step(situation.request, situation.deliveries, after, state), begun)
+        if candidate_now and moved is not before:
+            moves.append((moved, candidate_now))
+    begun = [move for move in moves if move[0].status is DeliveryStatus.SENDING]
+    aside = [move for move in moves if move[0].status is DeliveryStatus.DIGESTED]
+    return Plan(Step(situation.request, situation.deliveries, after, _state(situation, after, now)), begun, aside)
+
+
+def postponed(made: Plan, delivery_ids: Container[UUID], until: datetime, now: datetime) -> Plan:
+    """The same plan, but what it would begin of these deliveries waits until then. That is no try of anything."""
+    known = {delivery.delivery_id: delivery for delivery in made.step.before}
+    late = {delivery.delivery_id for delivery, _ in made.begun if delivery.delivery_id in delivery_ids}
+    after = [
+        hold(known.get(one.delivery_id) or replace(one, status=DeliveryStatus.PENDING, channel=None), until)
+        if one.delivery_id in late
+        else one
+        for one in made.step.after
+    ]
+    step = replace(made.step, after=after, state=conclude(made.step.request, after, now))
+    return replace(made, step=step, begun=[move for move in made.begun if move[0].delivery_id not in late])
 
 
 def _audience(situation: Situation) -> list[Candidate]:
@@ -138,15 +168,25 @@ def _move(delivery: Delivery, candidate: Candidate | None, situation: Situation,
 
 
 def _ended(delivery: Delivery, new: bool, hindrance: str) -> Delivery:
-    """Not sent. Of one that was never begun nothing is kept, except why it was right that it was not."""
+    """Not sent. Of one that was never begun nothing is kept, except why it was right that it was not.
+
+    One that came back, when no other way is left, stays what it is.
+    """
+    if delivery.status is DeliveryStatus.BOUNCED and hindrance == Because.NO_ADDRESS:
+        return replace(delivery, retry_at=None)
     return delivery if new and hindrance not in RIGHTLY_UNSENT else cancel(delivery, hindrance)
 
 
 def _begun(delivery: Delivery, candidate: Candidate, now: datetime) -> Delivery:
-    """Begun on the verdict of this moment, or held back while the person is not to be disturbed."""
+    """Begun on the verdict of this moment, held back while the person is not to be disturbed, or put aside.
+
+    Only what has not been tried yet goes into a digest: what may have arrived is not told twice in two ways.
+    """
+    if candidate.how is How.DIGEST and delivery.status is DeliveryStatus.PENDING:
+        return put_aside(delivery, candidate.why)
     if candidate.not_before and candidate.not_before > now:
         return hold(delivery, candidate.not_before)
-    return begin(delivery, candidate.why)
+    return begin(delivery, candidate.why, candidate.ways[0].channel)
 
 
 def _hindrance(candidate: Candidate | None, situation: Situation) -> str | None:
@@ -159,9 +199,9 @@ def _hindrance(candidate: Candidate | None, situation: Situation) -> str | None:
         return candidate.why
     if situation.pointless:
         return situation.pointless
-    if not candidate.wants_mail:
+    if candidate.how is How.OFF:
         return Because.UNWANTED
-    return None if candidate.addresses else Because.NO_ADDRESS
+    return None if candidate.ways else Because.NO_ADDRESS
 
 
 def _state(situation: Situation, after: Sequence[Delivery], now: datetime) -> State:

@@ -33,10 +33,16 @@ ABOUT_THE_RECIPIENT = frozenset({Stage.RECIPIENT, Stage.DATA, Stage.FINAL})
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Where a conversation ended, and the server's last code; None when it was cut off or timed out."""
+    """Where a conversation ended, and the server's last code; None when it was cut off or timed out.
+
+    Other channels are told in the same words: taken is FINAL with 250 and the provider's own id as `reference`; an
+    address refused for good is RECIPIENT with 550; "later" is DATA with 451; no connection is CONNECT without a code;
+    silence after the request was written is FINAL without a code.
+    """
 
     stage: Stage
     code: int | None
+    reference: str | None = None
 
 
 def outcome_of(reply: Reply) -> Outcome:

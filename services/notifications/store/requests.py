@@ -1,4 +1,4 @@
-"""Every query and bulk write of the urgent lane. Nothing here commits."""
+"""Every query and bulk write of the lanes for single messages. Nothing here commits."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, exists, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.domain.ladder import notice_of
 from services.notifications.domain.models import (
     ACTIVE,
     CLAIMABLE,
@@ -23,31 +24,45 @@ from services.notifications.domain.models import (
 )
 from services.notifications.domain.replies import Outcome
 from services.notifications.domain.timing import Sibling
-from services.notifications.tables import attempt, call_list, delivery, notification
+from services.notifications.tables import attempt, call_list, delivery, notification, roster
 from shared.db.bulk import insert_rows, rows_as_arrays
 from shared.events.envelope import Received
-from shared.events.notify import Appointment, DeliveryStatus, NotificationKind, NotificationRequested
+from shared.events.notify import (
+    Appointment,
+    DeliveryStatus,
+    Lane,
+    NotificationKind,
+    NotificationRequested,
+    UnhurriedRequested,
+)
+from shared.events.people import Channel
+from shared.events.roster import SchoolStated
 
 REQUEST = (
     "notification_id", "kind", "school_id", "pupil_id", "day", "duty_id", "about_id", "lesson_count", "requested_at",
     "received_at", "traceparent", "status", "next_attempt_at", "person_id", "narrowed_to", "path", "appointment",
-    "entry_id",
+    "entry_id", "lane", "ways", "rung",
 )  # fmt: skip
 DELIVERY = (
     "delivery_id", "notification_id", "person_id", "why", "status", "tries", "may_have_arrived", "retry_at", "moved_at",
+    "channel",
 )  # fmt: skip
 DELIVERY_AGAIN = (
     "on conflict (delivery_id) do update set why = excluded.why, status = excluded.status, tries = excluded.tries, "
-    "may_have_arrived = excluded.may_have_arrived, retry_at = excluded.retry_at, moved_at = excluded.moved_at"
+    "may_have_arrived = excluded.may_have_arrived, retry_at = excluded.retry_at, moved_at = excluded.moved_at, "
+    "channel = coalesce(excluded.channel, delivery.channel)"
 )
 ATTEMPT = (
     "attempt_id", "delivery_id", "owner", "channel", "fingerprint", "possible_duplicate", "why", "started_at",
 )  # fmt: skip
 CALL = ("notification_id", "pupil_id", "school_id", "day", "reason", "added_at")
+# With a notice, what asks after it whether it was read is taken back, too.
 RETRACT = text(
     "update notification as notice set retracted = true, next_attempt_at = least(notice.next_attempt_at, :now) "
-    "from notification as retraction where retraction.about_id = notice.notification_id and not notice.retracted "
-    "and notice.notification_id = any(cast(:ids as uuid[]))"
+    f"from notification as retraction where retraction.kind = '{NotificationKind.ABSENCE_RETRACTION}' "
+    "and not notice.retracted and (notice.notification_id = retraction.about_id "
+    f"or (notice.about_id = retraction.about_id and notice.kind = '{NotificationKind.STILL_UNREAD}')) "
+    "and retraction.about_id = any(cast(:ids as uuid[]))"
 )
 MOVE = text(
     "update notification set status = moved.status, next_attempt_at = moved.again "
@@ -55,12 +70,11 @@ MOVE = text(
     "as moved(id, status, again) where notification.notification_id = moved.id"
 )
 FINISH = text(
-    "update attempt set finished_at = :now, outcome = done.outcome, reply_code = done.code "
-    "from unnest(cast(:ids as uuid[]), cast(:outcomes as text[]), cast(:codes as int[])) as done(id, outcome, code) "
+    "update attempt set finished_at = :now, outcome = done.outcome, reply_code = done.code, reference = done.reference "
+    "from unnest(cast(:ids as uuid[]), cast(:outcomes as text[]), cast(:codes as int[]), cast(:references as text[])) "
+    "as done(id, outcome, code, reference) "
     "where attempt.attempt_id = done.id and attempt.finished_at is null returning attempt.attempt_id"
 )
-
-
 Ones = tuple[UUID | None, UUID | None, UUID | None]
 
 
@@ -78,7 +92,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an attempt; `more_addresses`: the person has another one to try."""
+    """What became of an attempt; `more_ways`: the person has another one to try.
+
+    `reference`: the provider's own id of the message; `in_time`: it was handed over soon after it was to leave.
+    """
 
     attempt_id: UUID
     delivery_id: UUID
@@ -86,13 +103,18 @@ class Result:
     channel: str
     outcome: Outcome
     code: int | None = None
-    more_addresses: bool = False
+    more_ways: bool = False
+    reference: str | None = None
+    in_time: bool = False
 
 
 async def keep_requests(
     session: AsyncSession, requests: Sequence[Received[NotificationRequested]], now: datetime
 ) -> None:
-    """Keep what is new, to be done now. A notice whose retraction is known is marked, whichever came first."""
+    """Keep what is new, to be done now, on the lane of the topic it came by.
+
+    A notice whose retraction is known is marked, whichever came first.
+    """
     rows = [_as_row(received, now) for received in requests]
     await insert_rows(session, notification, REQUEST, rows, "on conflict do nothing")
     touched = {e for received in requests for e in (received.event.notification_id, received.event.about_id) if e}
@@ -100,16 +122,24 @@ async def keep_requests(
     await session.execute(RETRACT, {"ids": sorted(touched), "now": now})
 
 
-async def claim(session: AsyncSession, now: datetime, limit: int) -> list[Request]:
-    """Lock what is due, oldest first, passing over what another process has in hand.
+async def claim(session: AsyncSession, lane: Lane, now: datetime, limit: int) -> list[Request]:
+    """Lock what is due on one lane, oldest first, passing over what another process has in hand.
 
-    A retraction is held while its notice is under way, so that it never overtakes it.
+    A retraction is held while its notice is under way, or what asks after it, so that it never overtakes them.
     """
     about = notification.alias("about")
-    held = exists().where(about.c.notification_id == notification.c.about_id, about.c.status.in_(ACTIVE))
+    asks = (about.c.about_id == notification.c.about_id) & (about.c.kind == NotificationKind.STILL_UNREAD)
+    held = (notification.c.kind == NotificationKind.ABSENCE_RETRACTION) & exists().where(
+        (about.c.notification_id == notification.c.about_id) | asks, about.c.status.in_(ACTIVE)
+    )
     due = (
         select(notification)
-        .where(notification.c.status.in_(CLAIMABLE), notification.c.next_attempt_at <= now, ~held)
+        .where(
+            notification.c.lane == lane,
+            notification.c.status.in_(CLAIMABLE),
+            notification.c.next_attempt_at <= now,
+            ~held,
+        )
         .order_by(notification.c.next_attempt_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -127,7 +157,7 @@ async def deliveries_of(session: AsyncSession, notification_ids: Iterable[UUID])
     found: dict[UUID, list[Delivery]] = defaultdict(list)
     mine = select(delivery).where(delivery.c.notification_id.in_(list(notification_ids)))
     for row in await session.execute(mine):
-        found[row.notification_id].append(_delivery(row))
+        found[row.notification_id].append(delivery_from(row))
     return found
 
 
@@ -173,28 +203,30 @@ async def begin_attempts(session: AsyncSession, attempts: Sequence[Attempt], own
 
 async def finish_attempts(session: AsyncSession, results: Sequence[Result], now: datetime) -> set[UUID]:
     """Write the results and return the attempts that were still open; another process may have closed some."""
-    triples = [(result.attempt_id, result.outcome, result.code) for result in results]
-    rows = await session.execute(FINISH, {"now": now, **rows_as_arrays(("ids", "outcomes", "codes"), triples)})
+    done = [(result.attempt_id, result.outcome, result.code, result.reference) for result in results]
+    arrays = rows_as_arrays(("ids", "outcomes", "codes", "references"), done)
+    rows = await session.execute(FINISH, {"now": now, **arrays})
     return {row.attempt_id for row in rows}
 
 
 async def write_steps(session: AsyncSession, steps: Sequence[Step], now: datetime) -> None:
     """Write how notifications and deliveries moved, and hand to the school what cannot be done by mail."""
-    rows = [
-        (d.delivery_id, d.notification_id, d.person_id, d.why, d.status, d.tries, d.may_have_arrived, d.retry_at, now)
-        for step in steps
-        for d in step.changed()
-    ]
+    rows = [(*_moved(d), now, d.channel) for step in steps for d in step.changed()]
     await insert_rows(session, delivery, DELIVERY, rows, DELIVERY_AGAIN)
     moves = [(step.request.notification_id, step.state.status, step.state.next_attempt_at) for step in steps]
     await session.execute(MOVE, rows_as_arrays(("ids", "statuses", "agains"), moves))
     await _keep_call_list(session, steps, now)
 
 
-async def unfinished_owners(session: AsyncSession) -> list[int]:
-    """The processes that have attempts without a result."""
-    rows = await session.scalars(select(attempt.c.owner).where(attempt.c.finished_at.is_(None)).distinct())
-    return list(rows)
+async def unfinished_owners(session: AsyncSession, lane: Lane) -> list[int]:
+    """The senders that have attempts on this lane without a result. Each sender has only one lane."""
+    mine = (
+        select(attempt.c.owner)
+        .join(delivery, delivery.c.delivery_id == attempt.c.delivery_id)
+        .join(notification, notification.c.notification_id == delivery.c.notification_id)
+        .where(attempt.c.finished_at.is_(None), notification.c.lane == lane)
+    )
+    return list(await session.scalars(mine.distinct()))
 
 
 async def orphans(session: AsyncSession, owner: int) -> list[Result]:
@@ -213,15 +245,31 @@ async def put_off(session: AsyncSession, notification_id: UUID, until: datetime)
     await session.execute(update(notification).where(one).values(next_attempt_at=until))
 
 
+async def ask_again(session: AsyncSession, requests: Sequence[Request]) -> None:
+    """Keep requests that this service makes itself, to be done now. One that is there already stays as it is."""
+    rows = [_kept(request) for request in requests]
+    await insert_rows(session, notification, REQUEST, rows, "on conflict do nothing")
+
+
+async def tenants_of(session: AsyncSession, school_ids: Iterable[UUID]) -> dict[UUID, UUID | None]:
+    """The municipality of each of these schools, as far as it is known."""
+    schools = (roster.c.event_type == SchoolStated.event_type) & roster.c.id.in_(list(school_ids))
+    return {
+        row.id: row.tenant_id for row in await session.execute(select(roster.c.id, roster.c.tenant_id).where(schools))
+    }
+
+
 async def _keep_call_list(session: AsyncSession, steps: Sequence[Step], now: datetime) -> None:
+    """A call is about the notice itself, also when what failed asked after it: a retraction then takes it off."""
     calls = [
-        (r.notification_id, r.pupil_id, r.school_id, r.day, step.state.reason, now)
+        (notice_of(r), r.pupil_id, r.school_id, r.day, step.state.reason, now)
         for step in steps
         for r in [step.request]
         if step.state.reason and r.pupil_id
     ]
     await insert_rows(session, call_list, CALL, calls, "on conflict do nothing")
-    taken_back = [step.request.about_id for step in steps if step.request.about_id]
+    retracting = [step.request for step in steps if step.request.kind is NotificationKind.ABSENCE_RETRACTION]
+    taken_back = [request.about_id for request in retracting if request.about_id]
     if taken_back:
         open_calls = call_list.c.withdrawn_at.is_(None) & call_list.c.notification_id.in_(taken_back)
         await session.execute(update(call_list).where(open_calls).values(withdrawn_at=now))
@@ -248,7 +296,41 @@ def _as_row(received: Received[NotificationRequested], now: datetime) -> tuple[A
         said.path,
         said.appointment.model_dump_json() if said.appointment else None,
         said.appointment.uid_of if said.appointment else None,
+        Lane.NORMAL if isinstance(said, UnhurriedRequested) else Lane.URGENT,
+        None,
+        0,
     )
+
+
+def _kept(request: Request) -> tuple[Any, ...]:
+    """A request of our own as a row. It has no appointment."""
+    return (
+        request.notification_id,
+        request.kind,
+        request.school_id,
+        request.pupil_id,
+        request.day,
+        request.duty_id,
+        request.about_id,
+        request.lesson_count,
+        request.requested_at,
+        request.received_at,
+        request.traceparent,
+        request.status,
+        request.due_at,
+        request.to_id,
+        None if request.only is None else json.dumps(sorted(str(one) for one in request.only)),
+        request.path,
+        None,
+        None,
+        request.lane,
+        None if request.ways is None else json.dumps(request.ways),
+        request.rung,
+    )
+
+
+def _moved(d: Delivery) -> tuple[Any, ...]:
+    return (d.delivery_id, d.notification_id, d.person_id, d.why, d.status, d.tries, d.may_have_arrived, d.retry_at)
 
 
 def _locked(ids: Sequence[UUID]) -> Select[Any]:
@@ -275,6 +357,11 @@ def _request(row: Row[Any]) -> Request:
         _ids(row.narrowed_to),
         row.path,
         Appointment.model_validate(row.appointment) if row.appointment else None,
+        Lane(row.lane),
+        None if row.ways is None else tuple(Channel(way) for way in row.ways),
+        row.rung,
+        row.read_at,
+        row.next_attempt_at,
     )
 
 
@@ -287,7 +374,8 @@ def _ids(kept: Sequence[str] | None) -> frozenset[UUID] | None:
     return None if kept is None else frozenset(UUID(one) for one in kept)
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def delivery_from(row: Row[Any]) -> Delivery:
+    """A row of `delivery` as the rules see it."""
     return Delivery(
         row.delivery_id,
         row.notification_id,
@@ -297,4 +385,6 @@ def _delivery(row: Row[Any]) -> Delivery:
         row.tries,
         row.may_have_arrived,
         row.retry_at,
+        Channel(row.channel) if row.channel else None,
+        row.read_at,
     )

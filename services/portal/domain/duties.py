@@ -83,12 +83,18 @@ HOW_IT_STANDS = (Outcome.MET, Outcome.WAITING, Outcome.UNREACHABLE, Outcome.MISS
 
 NOTICE = DutyKind.SAME_DAY_NOTICE
 TALKS = (DutyKind.DEVELOPMENT_TALK, DutyKind.START_TALK)
+LETTERS = (DutyKind.CLASS_BULLETIN, DutyKind.SCHOOL_INFORMATION)
 TALK_HOW_IT_STANDS = (Outcome.MET, Outcome.WAITING, Outcome.MISSED, Outcome.RETRACTED)
 
 
 def how_far(kind: DutyKind) -> tuple[Outcome, ...]:
-    """The first columns of a ledger of this kind: a talk is owed and invited to, no mail carries it out."""
-    return (Outcome.OWED, Outcome.SENT) if kind in TALKS else HOW_FAR
+    """The first columns of a ledger of this kind: a talk is owed and invited to, no mail carries it out.
+
+    Of bulletins nobody is shown pupil by pupil whose home has read them: it is the home's own affair.
+    """
+    if kind in TALKS:
+        return (Outcome.OWED, Outcome.SENT)
+    return HOW_FAR[:-1] if kind in LETTERS else HOW_FAR
 
 
 def how_it_stands(kind: DutyKind) -> tuple[Outcome, ...]:
@@ -98,7 +104,24 @@ def how_it_stands(kind: DutyKind) -> tuple[Outcome, ...]:
 
 def stands(seen: Seen, kind: DutyKind = NOTICE) -> Outcome:
     """How a duty stands; each kind has its own rule."""
+    if kind in LETTERS:
+        return _letter_stands(seen)
     return _talk_stands(seen) if kind in TALKS else _notice_stands(seen)
+
+
+def _letter_stands(seen: Seen) -> Outcome:
+    """How a bulletin or the school's information stands with one pupil's home, as the school has promised it.
+
+    Met when it has reached somebody who is told about the pupil, also after its day: what came late has come. Until
+    then a day that has passed is a missed one. Where nobody could be reached the school gives it to them by hand.
+    """
+    if Seen.RETRACTED in seen:
+        return Outcome.RETRACTED
+    if seen & (Seen.MET | Seen.DELIVERED | Seen.UNDERSTOOD):
+        return Outcome.MET
+    if Seen.UNREACHABLE in seen:
+        return Outcome.UNREACHABLE
+    return Outcome.MISSED if seen & (Seen.MISSED | Seen.OVER) else Outcome.WAITING
 
 
 def _talk_stands(seen: Seen) -> Outcome:
@@ -138,7 +161,7 @@ def outcomes(seen: Seen, kind: DutyKind = NOTICE) -> frozenset[Outcome]:
     """Every column of the ledger in which a duty of this kind with these flags counts."""
     reached = {
         Outcome.SENT: seen & (Seen.SENT | Seen.DELIVERED),
-        Outcome.DELIVERED: seen & Seen.DELIVERED,
+        Outcome.DELIVERED: seen & (Seen.DELIVERED | (Seen.UNDERSTOOD if kind in LETTERS else Seen(0))),
         Outcome.UNDERSTOOD: seen & Seen.UNDERSTOOD,
     }
     far = (outcome for outcome in how_far(kind) if reached.get(outcome))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
+from services.portal.domain.letters import Bulletin
 from services.portal.domain.talks import Counted, Talk
 from shared.clock import DEFAULT_ZONE, is_of_age, local_date
 from shared.events.duties import DutyStatus
@@ -116,6 +117,7 @@ class Facts:
     pupil: PersonStated | None = None
     talks: tuple[Talk, ...] = ()  # those arranged for the reader
     agreed: Mapping[UUID, tuple[Counted, ...]] = field(default_factory=dict)
+    letters: tuple[Bulletin, ...] = ()  # from the classes
 
 
 def pupils_of(standing: Standing, now: datetime) -> list[Pupil]:

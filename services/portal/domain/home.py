@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.portal.domain.family import Facts, Hours, Membership, Message, Pupil, Told
+from services.portal.domain.letters import FromClass, from_classes
 from services.portal.domain.talks import Agreed, Asked, Talk, agreed, asked, next_talk
 from shared.events.duties import DutyStatus
 
@@ -80,6 +81,7 @@ class Home:
     rights_asked: bool
     to_sign: tuple[UUID, ...]  # the pupils about whom a consent waits for the reader's signature
     asked: tuple[Asked, ...] = ()  # what talks wait for
+    letters: tuple[FromClass, ...] = ()  # from the classes, each once for the family
 
     @property
     def waits(self) -> bool:
@@ -109,6 +111,7 @@ def home(pupils: Iterable[Pupil], facts: Facts, reader: UUID, now: datetime) -> 
         rights_asked="rights" in facts.questions,
         to_sign=tuple(one.pupil.pupil_id for one in days if one.pupil.pupil_id in to_sign),
         asked=asked((talk for talk in facts.talks if talk.pupil_id in answers), now),
+        letters=from_classes(shown, facts.groups, facts.letters),
     )
 
 

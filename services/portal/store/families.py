@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.portal.domain.family import WANTS_NO_MAIL, Facts, Hours, Membership, Message, Pupil, Signature, Told
 from services.portal.domain.talks import Counted, Talk
+from services.portal.store.bulletins import LETTERS, letter
 from services.portal.store.talks import MINE as MY_TALK
 from services.portal.store.talks import SIGNED as I_SIGNED
 from shared.events.duties import DutyStatus
-from shared.events.notify import NotificationKind
+from shared.events.notify import MailingKind, NotificationKind
 from shared.events.roster import PersonStated
 from shared.events.scheduling import CommitmentStatus, Owner
 
@@ -43,13 +44,17 @@ TOLD_FROM = """
     left join lateral (select m.evidence_id as id from duty_moment m
         where m.duty_id = d.duty_id and m.status in ('sent', 'delivered', 'unreachable') limit 1) n on true
 """
-# Messages that whoever had one goes on seeing: about rights, talks and meetings. The pupil and the path are left out
-# once the reader may not see that pupil any more; what stays is a day and a kind.
+# Messages that whoever had one goes on seeing: about rights, talks, meetings, conversations, and what classes and the
+# school have sent. The pupil and the path are left out once the reader may not see that pupil any more; what stays is
+# a day and a kind.
+ABOUT_NOBODY = ("talk", "talks", "commitment", "meeting", "offer", "dialogue", "bulletin")
 NAMELESS = [
-    kind.value
-    for kind in NotificationKind
-    if kind is NotificationKind.RIGHTS_ASKED
-    or kind.value.partition("_")[0] in ("talk", "talks", "commitment", "meeting", "offer")
+    *(kind.value for kind in MailingKind),
+    *(
+        kind.value
+        for kind in NotificationKind
+        if kind is NotificationKind.RIGHTS_ASKED or kind.value.partition("_")[0] in ABOUT_NOBODY
+    ),
 ]
 MESSAGE = """jsonb_build_object('notification', x.notification_id, 'kind', x.kind, 'status', x.status, 'why', x.why,
         'at', x.at, 'path', case when seen.id is not null or x.pupil_id is null then x.path end)"""
@@ -119,6 +124,8 @@ HOME = text(
     where c.status in ('ongoing', 'done', 'fulfilled') and (pupil.id = :me or exists (
         select from talk_guest g where g.talk_id = c.talk_id and g.person_id = :me))
     group by c.pupil_id, c.owner, c.status
+    union all
+    {LETTERS}
     union all
     (select kind, id, data from ({MESSAGES}) m)
     """
@@ -229,6 +236,7 @@ def _facts(rows: Iterable[Any]) -> Facts:
         pupil=next((PersonStated.model_validate(state) for _, state in by_kind["person"]), None),
         talks=tuple(Talk.model_validate(data) for _, data in by_kind["talk"]),
         agreed=_agreed(by_kind["agreed"]),
+        letters=tuple(letter(data) for _, data in by_kind["letter"]),
     )
 
 

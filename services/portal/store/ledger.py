@@ -17,7 +17,8 @@ from services.portal.tables import Delivery, Duty, DutyMoment
 from shared.db.bulk import ONCE, insert_rows
 from shared.db.engine import table_of
 from shared.events.duties import RANK, DutyMoved, DutyStatus
-from shared.events.notify import DeliverySettled
+from shared.events.notify import DeliverySettled, MailingSettled
+from shared.ids import derived_id
 
 COURSE = ("version", "kind", "status", "pupil_id", "school_id", "day", "moved_at")
 DUTY_NAMES = ("duty_id", "flags", *COURSE)
@@ -52,6 +53,11 @@ def _order(row: str) -> str:
 EARLIER = (
     "on conflict (duty_id, status) do update set at = excluded.at, evidence_id = excluded.evidence_id, "
     f"reason = excluded.reason where {_order('excluded')} < {_order('duty_moment')}"
+)
+# A mailing has a later word about a person when what waited for a digest has left, or when a mail comes back.
+LATEST = (
+    "on conflict (delivery_id) do update set status = excluded.status, at = excluded.at "
+    "where (delivery.at, delivery.status) < (excluded.at, excluded.status)"
 )
 WHERE = text("select duty_id, school_id, day from duty where duty_id = any(cast(:ids as uuid[]))")
 RECORD = text(
@@ -128,6 +134,20 @@ async def _judge_again(session: AsyncSession, duty_ids: Sequence[UUID], default_
     record = (await session.execute(RECORD, {"ids": list(duty_ids)})).all()
     flags = _flags(record, await zones_of(session, {row.school_id for row in record}, default_zone))
     await session.execute(JUDGED, {"ids": list(flags), "flags": [int(seen) for seen in flags.values()]})
+
+
+async def write_mailings(session: AsyncSession, settled: Sequence[MailingSettled]) -> None:
+    """Keep what became of one text to very many, a row for each person as for any message; the latest word stands."""
+    rows = {}
+    for part in sorted(settled, key=lambda part: (part.at, str(part.part_id))):
+        for person in part.people:
+            delivery_id = derived_id("mailing", part.mailing_id, person.person_id)
+            about = person.pupil_ids[0] if len(person.pupil_ids) == 1 else None
+            rows[delivery_id] = (
+                delivery_id, part.mailing_id, person.person_id, part.school_id, part.kind, person.status, None, part.at,
+                about, part.path,
+            )  # fmt: skip
+    await insert_rows(session, table_of(Delivery), DELIVERY_NAMES, list(rows.values()), LATEST)
 
 
 async def write_deliveries(session: AsyncSession, settled: Sequence[DeliverySettled]) -> None:

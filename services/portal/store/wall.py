@@ -15,17 +15,24 @@ from services.portal.store.finding import CLASSED, Zones, asked, finding
 from services.portal.store.schools import Row
 
 EARLIER_DAYS = 8  # a notice about an earlier day may be owed today (absence registered afterwards)
+# It arrived, and was read by nobody through any channel, or came back afterwards: the ledger's duty stays delivered.
+CALLED = (
+    "exists (select from duty_moment m where m.duty_id = {}.duty_id and m.status = 'unreachable' "
+    "and m.reason in ('unread', 'bounced'))"
+)
 TODAYS = (
-    "d.kind = :kind and d.day between :since and :until and d.status in ('owed', 'sent', 'unreachable') "
+    "d.kind = :kind and d.day between :since and :until and (d.status in ('owed', 'sent', 'unreachable') "
+    f"or d.status = 'delivered' and {CALLED.format('d')}) "
     "and (d.moved_at at time zone place.zone)::date = place.today"
 )
 WAITING = text(
     finding(TODAYS)
     + CLASSED
     + """
-    select c.duty_id, c.school_id, c.class_name, c.moved_at, c.status = 'unreachable' as to_phone,
+    select c.duty_id, c.school_id, c.class_name, c.moved_at,
+        c.status in ('unreachable', 'delivered') as to_phone,
         (select m.reason from duty_moment m where m.duty_id = c.duty_id and m.status = 'unreachable') as reason
-    from classed c where c.status = 'unreachable' or c.moved_at <= :before
+    from classed c where c.status in ('unreachable', 'delivered') or c.moved_at <= :before
     order by c.moved_at, c.duty_id limit :most"""
 )
 HEALTH = text(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -15,14 +17,17 @@ from services.portal.domain.quiet import Wishes
 from services.portal.tables import Feed, Preference, Question
 from shared.db.bulk import ONCE, insert_rows
 from shared.db.engine import table_of
+from shared.events.people import Channel, Choice, PushAddress
 
 RIGHTS = "rights"  # the question to a pupil who has come of age
 KEEP_WISHES = text(
-    "insert into preference (person_id, tenant_id, version, language, email, quiet_from, quiet_to) "
-    "values (:person, :tenant, :version, :language, :email, :quiet_from, :quiet_to) "
+    "insert into preference (person_id, tenant_id, version, language, email, quiet_from, quiet_to, channels, choices, "
+    "digest_at) values (:person, :tenant, :version, :language, :email, :quiet_from, :quiet_to, "
+    "cast(:channels as jsonb), cast(:choices as jsonb), :digest_at) "
     "on conflict (person_id) do update set version = greatest(preference.version + 1, excluded.version), "
     "language = excluded.language, email = excluded.email, quiet_from = excluded.quiet_from, "
-    "quiet_to = excluded.quiet_to returning version"
+    "quiet_to = excluded.quiet_to, channels = excluded.channels, choices = excluded.choices, "
+    "digest_at = excluded.digest_at returning version, push"
 )
 ANSWER = text(
     "update question set answered_at = :now where person_id = :person and kind = :kind and answered_at is null"
@@ -46,14 +51,29 @@ def version_at(now: datetime) -> int:
 
 async def wishes_of(db: AsyncSession, person_id: UUID) -> Wishes | None:
     """How the person wants to be told; None when they have never said."""
-    mine = table_of(Preference).c
-    asked = select(mine.language, mine.email, mine.quiet_from, mine.quiet_to).where(mine.person_id == person_id)
-    row = (await db.execute(asked)).one_or_none()
-    return Wishes(*row) if row else None
+    mine = table_of(Preference)
+    row = (await db.execute(select(mine).where(mine.c.person_id == person_id))).one_or_none()
+    if row is None:
+        return None
+    return Wishes(
+        language=row.language,
+        email=row.email,
+        quiet_from=row.quiet_from,
+        quiet_to=row.quiet_to,
+        channels=tuple(Channel(one) for one in row.channels),
+        choices=tuple(Choice.model_validate(one) for one in row.choices),
+        digest_at=row.digest_at,
+        push=_browsers(row.push),
+    )
 
 
-async def keep_wishes(db: AsyncSession, person_id: UUID, tenant_id: UUID, wishes: Wishes, now: datetime) -> int:
-    """Keep the wishes as the newest; returns their version."""
+async def keep_wishes(
+    db: AsyncSession, person_id: UUID, tenant_id: UUID, wishes: Wishes, now: datetime
+) -> tuple[int, Wishes]:
+    """Keep the wishes as the newest; returns their version, and the whole of them with the browsers as they are.
+
+    A form says nothing about browsers, so those that were added meanwhile stay.
+    """
     values = {
         "person": person_id,
         "tenant": tenant_id,
@@ -62,8 +82,16 @@ async def keep_wishes(db: AsyncSession, person_id: UUID, tenant_id: UUID, wishes
         "email": wishes.email,
         "quiet_from": wishes.quiet_from,
         "quiet_to": wishes.quiet_to,
+        "channels": json.dumps(wishes.channels),
+        "choices": json.dumps([one.model_dump(mode="json", exclude_none=True) for one in wishes.choices]),
+        "digest_at": wishes.digest_at,
     }
-    return int((await db.execute(KEEP_WISHES, values)).scalar_one())
+    row = (await db.execute(KEEP_WISHES, values)).one()
+    return int(row.version), replace(wishes, push=_browsers(row.push))
+
+
+def _browsers(kept: Iterable[object]) -> tuple[PushAddress, ...]:
+    return tuple(PushAddress.model_validate(one) for one in kept)
 
 
 async def acknowledge(db: AsyncSession, duty_id: UUID, person_id: UUID, now: datetime, seen: Seen) -> bool:

@@ -12,8 +12,10 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from services.portal.domain.duties import (
+    LETTERS,
     REPEATED,
     REPEATED_DAYS,
+    TALKS,
     UNREAD_HOURS,
     Outcome,
     Seen,
@@ -29,7 +31,7 @@ from services.portal.web.shown import portal_face, trace
 from services.portal.web.staff import Context, Shown, knows, name_of, same_day, shown, workplaces, zones
 from services.portal.web.staff_words import WORDS
 from shared.clock import local_date, school_year
-from shared.events.duties import DutyStatus
+from shared.events.duties import DutyKind, DutyStatus
 from shared.events.roster import GroupStated
 from shared.kit import Kit
 from shared.roster.access import Verdict, is_protected
@@ -39,6 +41,15 @@ from shared.web.pages import Pages
 from shared.web.viewing import View, viewing
 
 CALL_DAYS = 7
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A bulletin, or the school's information, that is owed to a pupil's home this half-year: the first of three."""
+
+    duty: Known
+    number: int
+    of: int
 
 
 @dataclass
@@ -53,6 +64,7 @@ class Line:
     homes: list[tuple[Shown, Verdict]] = field(default_factory=list)
     talk: Talk | None = None
     lacking: list[Known] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
 
     @property
     def needs_a_word(self) -> bool:
@@ -108,6 +120,7 @@ async def _class(view: View, group: GroupStated) -> Context:
         "left": _hours(time_left(view.now, school.zone)),
         "read": sum(bool(duty.first(DutyStatus.UNDERSTOOD)) for _, duty in todays),
         "lacking": [(line.pupil, duty) for line in lines for duty in line.lacking],
+        "letters": _by_letter(lines),
         "limits": {"hours": UNREAD_HOURS, "times": REPEATED, "days": REPEATED_DAYS},
     }
 
@@ -115,6 +128,7 @@ async def _class(view: View, group: GroupStated) -> Context:
 def _line(view: View, found: Pupils, pupil_id: UUID, today: date) -> Line:
     line = Line(shown(view.standing, pupil_id, found.registry))
     line.talk, line.lacking = _talk(found, pupil_id, view.now), _lacking(found, pupil_id)
+    line.letters = _letters(found, pupil_id)
     line.duties = [duty for duty in found.duties if duty.pupil_id == pupil_id]
     line.unread = sum(is_unread(duty.seen, duty.first(DutyStatus.DELIVERED), view.now) for duty in line.duties)
     standing = [duty for duty in line.duties if duty.stands is not Outcome.RETRACTED]
@@ -125,14 +139,43 @@ def _line(view: View, found: Pupils, pupil_id: UUID, today: date) -> Line:
     return line
 
 
+def _by_letter(lines: Iterable[Line]) -> list[tuple[Letter, int, int, list[Shown]]]:
+    """Each bulletin of the half-year, or the information: how many homes have it, of how many, and whom to hand it."""
+    found: dict[tuple[DutyKind, date], list[tuple[Letter, Shown]]] = {}
+    for line in lines:
+        for letter in line.letters:
+            found.setdefault((letter.duty.kind, letter.duty.day), []).append((letter, line.pupil))
+    return [_of_class(found[place]) for place in sorted(found, key=lambda one: (one[0], one[1]))]
+
+
+def _of_class(some: Sequence[tuple[Letter, Shown]]) -> tuple[Letter, int, int, list[Shown]]:
+    by_hand = [pupil for letter, pupil in some if letter.duty.stands is Outcome.UNREACHABLE]
+    most = max((letter for letter, _ in some), key=lambda letter: letter.of)  # a pupil who came late is owed fewer
+    return most, sum(letter.duty.stands is Outcome.MET for letter, _ in some), len(some), by_hand
+
+
 def _talk(found: Pupils, pupil_id: UUID, now: datetime) -> Talk | None:
     return shown_first([talk for talk in found.talks if talk.pupil_id == pupil_id], now)
 
 
 def _lacking(found: Pupils, pupil_id: UUID) -> list[Known]:
     """The talks that are owed to the pupil this term and have neither taken place nor a time."""
-    mine = [duty for duty in found.owed if duty.pupil_id == pupil_id and Seen.SENT not in duty.seen]
+    mine = [duty for duty in _talks_owed(found, pupil_id) if Seen.SENT not in duty.seen]
     return [duty for duty in mine if duty.stands in (Outcome.WAITING, Outcome.MISSED)]
+
+
+def _talks_owed(found: Pupils, pupil_id: UUID) -> list[Known]:
+    return [duty for duty in found.owed if duty.pupil_id == pupil_id and duty.kind in TALKS]
+
+
+def _letters(found: Pupils, pupil_id: UUID) -> list[Letter]:
+    """What the classes and the school owe the pupil's home this half-year, in the order of the days it is owed on."""
+    mine = [duty for duty in found.owed if duty.pupil_id == pupil_id and duty.stands is not Outcome.RETRACTED]
+    letters: list[Letter] = []
+    for kind in LETTERS:
+        same = sorted((duty for duty in mine if duty.kind is kind), key=lambda duty: (duty.day, duty.duty_id))
+        letters += [Letter(duty, place + 1, len(same)) for place, duty in enumerate(same)]
+    return letters
 
 
 def _homes(found: Pupils, pupil_id: UUID, today: date, even_protected: bool = False) -> list[tuple[Shown, Verdict]]:
@@ -173,7 +216,8 @@ async def _pupil(view: View, pupil_id: UUID) -> Context:
         "on_day": same_day(view.standing.zone),
         "duty_zone": view.standing.zone,
         "talk": _talk(found, pupil_id, view.now),
-        "owed": found.owed,
+        "owed": _talks_owed(found, pupil_id),
+        "letters": _letters(found, pupil_id),
         "lacking": _lacking(found, pupil_id),
         "to_call": [duty for duty in _lately(found.duties, view.standing.today) if is_to_call(duty.seen)],
     }

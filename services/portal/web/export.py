@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from services.portal.domain.duties import TALKS, Outcome
+from services.portal.domain.duties import LETTERS, NOTICE, TALKS, Outcome
 from services.portal.store.schools import Known
 from services.portal.web.staff import Shown
-from services.portal.web.staff_words import OUTCOMES, REASONS, TALK_OUTCOMES
+from services.portal.web.staff_words import LETTER_OUTCOMES, OUTCOMES, REASONS, TALK_OUTCOMES
 from shared.events.duties import DutyKind, DutyStatus
 from shared.languages import N_
 
@@ -32,6 +32,13 @@ TALK_STEPS = (
     (DutyStatus.MET, TALK_OUTCOMES[Outcome.MET]),
     (DutyStatus.RETRACTED, TALK_OUTCOMES[Outcome.RETRACTED]),
 )
+LETTER_STEPS = (
+    (DutyStatus.OWED, LETTER_OUTCOMES[Outcome.OWED]),
+    (DutyStatus.SENT, LETTER_OUTCOMES[Outcome.SENT]),
+    (DutyStatus.DELIVERED, LETTER_OUTCOMES[Outcome.DELIVERED]),
+    (DutyStatus.UNREACHABLE, LETTER_OUTCOMES[Outcome.UNREACHABLE]),
+    (DutyStatus.RETRACTED, LETTER_OUTCOMES[Outcome.RETRACTED]),
+)
 Say = Callable[[str], str]
 
 
@@ -39,7 +46,7 @@ def duties_as_csv(duties: Iterable[tuple[Shown, Known]], kind: DutyKind, zone: s
     """A line for each duty of one kind, times on the school's clock. Only a pupil may have a name, if not protected."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
-    steps, last = (TALK_STEPS, LAST[1:]) if kind in TALKS else (STEPS, LAST)
+    steps, last = _steps(kind), LAST if kind is NOTICE else LAST[1:]
     writer.writerow([say(head) for head in (*HEADS, *(head for _, head in steps), *last)])
     for pupil, duty in duties:
         writer.writerow([harmless(cell) for cell in _cells(pupil, duty, ZoneInfo(zone), say)])
@@ -57,9 +64,15 @@ def _cells(pupil: Shown, duty: Known, zone: ZoneInfo, say: Say) -> list[str]:
 
     who = say(N_("protected identity")) if pupil.protected else pupil.name or ""
     about = [duty.day.isoformat(), duty.class_name or "", who]
-    if duty.kind in TALKS:
-        steps = [clock(duty.first(status)) for status, _ in TALK_STEPS]
-        return [*about, say(TALK_OUTCOMES[duty.stands]), *steps, str(duty.duty_id)]
-    steps = [clock(duty.first(status)) for status, _ in STEPS]
+    steps = [clock(duty.first(status)) for status, _ in _steps(duty.kind)]
+    if duty.kind is not NOTICE:
+        words = TALK_OUTCOMES if duty.kind in TALKS else LETTER_OUTCOMES
+        return [*about, say(words[duty.stands]), *steps, str(duty.duty_id)]
     reason = say(REASONS.get(duty.reason, duty.reason)) if duty.reason else ""
     return [*about, say(OUTCOMES[duty.stands]), *steps, reason, str(duty.duty_id)]
+
+
+def _steps(kind: DutyKind) -> tuple[tuple[DutyStatus, str], ...]:
+    if kind in TALKS:
+        return TALK_STEPS
+    return LETTER_STEPS if kind in LETTERS else STEPS

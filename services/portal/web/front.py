@@ -14,9 +14,11 @@ from services.portal.web.classes import class_routes
 from services.portal.web.demo import demo_routes, welcome
 from services.portal.web.elsewhere import elsewhere_routes
 from services.portal.web.home import home_routes
+from services.portal.web.leaving import leaving_routes
 from services.portal.web.live import LivePage, live_routes
 from services.portal.web.login import Door, add_door
 from services.portal.web.municipality import municipality_routes
+from services.portal.web.push import worker_routes
 from services.portal.web.schools import school_routes
 from services.portal.web.shown import links, portal_face
 from shared.kit import Kit
@@ -40,6 +42,8 @@ def add_front(app: FastAPI, kit: Kit, settings: PortalSettings) -> None:
     for routes in (home_routes, class_routes, school_routes):
         app.include_router(routes(kit, pages))
     app.include_router(municipality_routes(kit, settings, pages))
+    app.include_router(leaving_routes(kit, pages))
+    app.include_router(worker_routes())
     app.include_router(elsewhere_routes(settings))
     if demo:
         app.include_router(demo_routes(door))

@@ -13,6 +13,7 @@ from services.portal.web.calendar import add_calendar
 from services.portal.web.consents import add_consents
 from services.portal.web.looks import add_looks
 from services.portal.web.notices import add_notices
+from services.portal.web.push import add_push
 from services.portal.web.shown import portal_face, trace
 from services.portal.web.wishes import add_wishes
 from shared.clock import local_date
@@ -27,7 +28,7 @@ def home_routes(kit: Kit, pages: Pages) -> APIRouter:
     """Every page of a home: today, messages, settings, calendar, consents, and who looked."""
     router = APIRouter(include_in_schema=False, dependencies=[Depends(form_checked)])
     face = portal_face(kit, pages)
-    for add in (add_home, add_notices, add_wishes, add_consents, add_calendar, add_looks):
+    for add in (add_home, add_notices, add_wishes, add_consents, add_calendar, add_looks, add_push):
         add(router, face)
     return router
 

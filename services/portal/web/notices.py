@@ -167,5 +167,7 @@ async def _read(face: Face, view: View, notice: Notice) -> None:
     if not notice.may_read or not await acknowledge(view.db, told.duty_id, reader, view.now, seen):
         return
     await trace(view, "notice read", [told.pupil_id], str(notice.notification_id))
+    said = [outgoing.message_read(notice.notification_id, reader, view.now)]
     if not told.read_by:
-        await tell(face.kit, view, [outgoing.understood(told, told.school_id, notice.notification_id, view.now)])
+        said.insert(0, outgoing.understood(told, told.school_id, notice.notification_id, view.now))
+    await tell(face.kit, view, said)

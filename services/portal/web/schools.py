@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from services.portal.domain.duties import (
     FEWEST_HOMES,
+    LETTERS,
     NOTICE,
-    TALKS,
     Outcome,
     Period,
     Span,
@@ -27,14 +27,14 @@ from services.portal.domain.duties import (
     total,
 )
 from services.portal.store.audit import Look, note
-from services.portal.store.schools import Evidence, Wanted, by_class, evidence, listed
+from services.portal.store.schools import Evidence, Moment, Wanted, by_class, evidence, listed
 from services.portal.tables import roster
 from services.portal.web.export import Say, duties_as_csv
 from services.portal.web.shown import portal_face, trace
 from services.portal.web.staff import Context, Shown, knows, name_of, same_day, school_of, shown, workplaces, zones
 from services.portal.web.staff_words import KINDS, words_of
 from shared.clock import local_date
-from shared.events.duties import DutyKind
+from shared.events.duties import DutyKind, DutyStatus
 from shared.events.roster import SchoolStated
 from shared.kit import Kit
 from shared.languages import LANGUAGES, written
@@ -134,7 +134,7 @@ def day_in(text: str) -> date | None:
 
 def usual_span(kind: DutyKind) -> Span:
     """How much time a ledger shows when nobody has said: a talk is owed until the end of a term."""
-    return Span.HALF_YEAR if kind in TALKS else Span.DAY
+    return Span.DAY if kind is NOTICE else Span.HALF_YEAR
 
 
 def charts(pages: Pages, request: Request, page: Context, span: Span, kind: DutyKind = NOTICE) -> Context:
@@ -161,9 +161,9 @@ def charts(pages: Pages, request: Request, page: Context, span: Span, kind: Duty
         "key": lambda tally: key(parts(tally)),
         "columns": lambda title: drawn(title, Outcome.OWED, "plain"),
         "missed": lambda title: drawn(title, Outcome.MISSED, "alarm"),
-        "has_columns": len(labels) > 1 and kind not in TALKS,
+        "has_columns": len(labels) > 1 and kind is NOTICE,
         "weekly": weekly,
-        "fewest": 0 if kind in TALKS else FEWEST_HOMES,
+        "fewest": FEWEST_HOMES if kind is NOTICE else 0,
     }
 
 
@@ -259,11 +259,16 @@ async def _duty(view: View, duty_id: UUID) -> Context:
         "talks": found.talks,
         "told": [(one, _recipient(found, one.person_id, hidden)) for one in found.told],
         "readers": [(one, _recipient(found, one.person_id, hidden)) for one in found.duty.readers],
-        "steps": sorted(found.duty.moments, key=lambda one: one.at),
+        "steps": sorted((one for one in found.duty.moments if _is_shown(found, one)), key=lambda one: one.at),
         "by_name": by_name,
         "on_day": same_day(view.standing.schools[found.duty.school_id].zone),
         "ledger": view.standing.in_charge_of(found.duty.school_id),
     }
+
+
+def _is_shown(found: Evidence, moment: Moment) -> bool:
+    """Whose home has read a bulletin is shown to nobody."""
+    return found.duty.kind not in LETTERS or moment.status is not DutyStatus.UNDERSTOOD
 
 
 def _may_open(view: View, found: Evidence) -> bool:

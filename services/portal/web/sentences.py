@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from services.portal.domain.family import WANTS_NO_MAIL, Message
 from services.portal.domain.home import Stand
 from services.portal.domain.talks import Ask
-from shared.events.notify import DeliveryStatus, NotificationKind
+from shared.events.notify import DeliveryStatus, MailingKind, NotificationKind
 from shared.events.scheduling import Owner
 from shared.languages import N_
 from shared.roster.access import Why
@@ -41,9 +43,14 @@ WHY = {
     ),
     "has no tie to the pupil any more": N_("The registry does not tie you to the pupil any more."),
     "has no usable e-mail address any more": N_("We had no e-mail address of yours that could be used."),
+    "has no usable address any more": N_("We had no address or number of yours that could be used."),
+    "is no guest of the municipality's trial, so nothing left the house": N_(
+        "Your municipality is trying this out, and you are not among its guests. So it is shown here only."
+    ),
+    "nothing in it is to be told any more": N_("What it would have told you does not hold any more."),
 }
 WHY_SHOWN = N_("You may see what concerns this pupil.")
-KINDS = {
+KINDS: Mapping[str, str] = {
     NotificationKind.ABSENCE_NOTICE: N_("Missing without a known reason"),
     NotificationKind.ABSENCE_NOTICE_LATE: N_("Missing on an earlier day, registered afterwards"),
     NotificationKind.ABSENCE_RETRACTION: N_("Taken back: the school has corrected itself"),
@@ -64,11 +71,20 @@ KINDS = {
     NotificationKind.MEETING_CANCELLED: N_("A meeting or a visit does not take place"),
     NotificationKind.OFFER_ASKED: N_("A teacher asks about what you have offered"),
     NotificationKind.TALKS_LACKING: N_("Pupils who have no talk yet"),
+    NotificationKind.DIALOGUE_MESSAGE: N_("Somebody has written to you"),
+    NotificationKind.DIALOGUE_URGENT: N_("Somebody at school has written something urgent"),
+    NotificationKind.BULLETIN_DUE: N_("A bulletin is to be written soon"),
+    NotificationKind.BULLETIN_LATE: N_("A bulletin is late"),
+    NotificationKind.BULLETIN_TO_APPROVE: N_("A bulletin waits for your approval"),
+    NotificationKind.BULLETIN_RETURNED: N_("Your bulletin has been read"),
+    MailingKind.BULLETIN: N_("A bulletin from the class"),
+    MailingKind.INFORMATION: N_("Information from the school"),
 }
 # What a message without a name was about: the words of its page, what its link says, and where it leads.
 TALKS_OPEN, MEETINGS_OPEN = (N_("To the talks"), "/talks"), (N_("To meetings and visits"), "/meetings")
+DIALOGUE_OPEN, BULLETINS_OPEN = (N_("To the conversations"), "/dialogue"), (N_("To the bulletins"), "/bulletins")
 WISHES_OPEN = (N_("Say when you can come"), "/talks/wishes")
-ABOUT = {
+ABOUT: Mapping[str, tuple[str, tuple[str, str]]] = {
     NotificationKind.TALK_WISHES: (
         N_("The school asks when you can come, before it proposes a time. All your children are on one page."),
         WISHES_OPEN,
@@ -117,6 +133,35 @@ ABOUT = {
     NotificationKind.TALKS_LACKING: (
         N_("Some pupils have no time for a talk yet. The page shows how it stands now."),
         (N_("To the rounds of talks"), "/talks/rounds"),
+    ),
+    NotificationKind.DIALOGUE_MESSAGE: (
+        N_("A conversation about a pupil has a new message. It is read there, by those who take part."),
+        DIALOGUE_OPEN,
+    ),
+    NotificationKind.DIALOGUE_URGENT: (
+        N_("Somebody at school needs you to read this soon. It is read in the conversation, by those who take part."),
+        DIALOGUE_OPEN,
+    ),
+    NotificationKind.BULLETIN_DUE: (
+        N_("The next bulletin of your class has its day soon. A draft is made from what the class has done."),
+        BULLETINS_OPEN,
+    ),
+    NotificationKind.BULLETIN_LATE: (N_("The day of a bulletin has passed, and it has not been sent."), BULLETINS_OPEN),
+    NotificationKind.BULLETIN_TO_APPROVE: (
+        N_("A teacher has written a bulletin, and it leaves when you have approved it."),
+        BULLETINS_OPEN,
+    ),
+    NotificationKind.BULLETIN_RETURNED: (
+        N_("The principal has approved your bulletin, or wants something changed."),
+        BULLETINS_OPEN,
+    ),
+    MailingKind.BULLETIN: (
+        N_("The class has written to its homes. It is read here in your language, with its pictures."),
+        BULLETINS_OPEN,
+    ),
+    MailingKind.INFORMATION: (
+        N_("The school tells its homes what holds: goals, plans, what you can expect, what help there is."),
+        (N_("To what the school informs about"), "/information"),
     ),
 }
 OPEN = N_("Open what it is about")
@@ -189,6 +234,7 @@ NEXT_ONESELF = {
 }
 LOOKED_AT = {
     "home": N_("The first page"),
+    "conversation": N_("A conversation"),
     "notice": N_("A message"),
     "notice at school": N_("A message to the home"),
     "notice read": N_("Said that a message was read"),
@@ -224,12 +270,12 @@ def why(verdict: str | None) -> str:
 
 def kind(code: str) -> str:
     """What a message is about, in a few words to translate."""
-    return KINDS.get(NotificationKind(code), OTHER_KIND) if code in set(NotificationKind) else OTHER_KIND
+    return KINDS.get(code, OTHER_KIND)
 
 
 def about(code: str) -> tuple[str, tuple[str, str]] | None:
     """What a message that names nobody was about, and where it leads: words, and the link's words and path."""
-    return ABOUT.get(NotificationKind(code)) if code in set(NotificationKind) else None
+    return ABOUT.get(code)
 
 
 def opens(message: Message) -> tuple[str, str] | None:

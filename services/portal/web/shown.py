@@ -16,12 +16,17 @@ from shared.web.viewing import View
 
 MEETINGS = ("/meetings", N_("Meetings and visits"))
 MESSAGES = ("/messages", N_("Messages"))
+BULLETINS = ("/bulletins", N_("Bulletins"))
+DIALOGUE = ("/dialogue", N_("Conversations"))
+HOW_TOLD = ("/preferences", N_("Settings"))
 HOME_LINKS = (
     ("/home", N_("Today")),
     ("/talks", N_("Talks")),
+    BULLETINS,
+    DIALOGUE,
     MEETINGS,
     MESSAGES,
-    ("/preferences", N_("Settings")),
+    HOW_TOLD,
 )
 SETTINGS = ("/preferences", "/calendar", "/consents", "/who-looked")
 
@@ -39,9 +44,15 @@ def links(standing: Standing) -> list[tuple[str, str]]:
     found += [(f"/school/{school.school_id}", school.name) for school in schools]
     found += [("/municipality", N_("Municipality"))] if standing.municipality else []
     if {Role.MENTOR, Role.PRINCIPAL, Role.MUNICIPALITY}.intersection(standing.roles):
-        found += [("/talks/rounds", N_("Rounds of talks"))]
-        found += [one for one in (MEETINGS, MESSAGES) if one not in found]
+        found += [("/talks/rounds", N_("Rounds of talks")), *_plans(standing)]
+        found += [one for one in (BULLETINS, DIALOGUE, MEETINGS, MESSAGES, HOW_TOLD) if one not in found]
     return found
+
+
+def _plans(standing: Standing) -> list[tuple[str, str]]:
+    """What principals and officers look after: bulletins that are owed, and how messages leave."""
+    plans = [("/bulletins/plan", N_("Plan of bulletins"))] if standing.principal_of or standing.municipality else []
+    return plans + ([("/sending", N_("How messages leave"))] if standing.municipality else [])
 
 
 async def trace(view: View, what: str, pupils: Iterable[UUID], about: str | None = None) -> None:

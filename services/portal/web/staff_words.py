@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.portal.domain.duties import TALKS, Outcome, Span, how_far, how_it_stands
+from services.portal.domain.duties import LETTERS, NOTICE, TALKS, Outcome, Span, how_far, how_it_stands
 from services.portal.domain.talks import Talk
 from shared.events.duties import DutyKind, DutyStatus
 from shared.events.notify import DeliveryStatus, NotificationKind
@@ -39,6 +39,8 @@ DUTIES = {
     DutyKind.SAME_DAY_NOTICE: N_("Same-day notices"),
     DutyKind.DEVELOPMENT_TALK: N_("Development talks"),
     DutyKind.START_TALK: N_("Reception and start-up talks"),
+    DutyKind.CLASS_BULLETIN: N_("Class bulletins"),
+    DutyKind.SCHOOL_INFORMATION: N_("School information"),
 }
 # What differs where a talk is owed and not a notice.
 TALK_OUTCOMES = {
@@ -65,6 +67,39 @@ TALK_MOMENTS = {
     DutyStatus.MISSED: N_("Not held"),
     DutyStatus.RETRACTED: N_("Not owed any more"),
 }
+# What differs where a bulletin or the school's information is owed.
+LETTER_OUTCOMES = {
+    **OUTCOMES,
+    Outcome.OWED: N_("Owed to homes"),
+    Outcome.MET: N_("Reached"),
+    Outcome.WAITING: N_("Still to come"),
+    Outcome.UNREACHABLE: N_("By hand"),
+    Outcome.MISSED: N_("Late"),
+    Outcome.RETRACTED: N_("No longer owed"),
+}
+LETTER_MEANINGS = {
+    Outcome.OWED: N_("the pupil’s home was to have it before that day was over"),
+    Outcome.SENT: N_("it was sent to the homes of the class"),
+    Outcome.DELIVERED: N_("at least one of those who are told about the pupil has it"),
+    Outcome.MET: N_("it has reached somebody in the home, in time or late"),
+    Outcome.WAITING: N_("its day has not passed, and it has not reached the home yet"),
+    Outcome.UNREACHABLE: N_("no way reached anybody in the home, so the school gives it to them by hand"),
+    Outcome.MISSED: N_("its day has passed, and it has not reached the home"),
+    Outcome.RETRACTED: N_("the pupil has left the class, or it was not to be given after all"),
+}
+LETTER_MOMENTS = {
+    DutyStatus.OWED: N_("Owed: the home is to have it"),
+    DutyStatus.SENT: N_("Sent to the homes of the class"),
+    DutyStatus.UNREACHABLE: N_("Nobody in the home could be reached"),
+    DutyStatus.DELIVERED: N_("It has reached the home"),
+    DutyStatus.MISSED: N_("The half-year ended without it"),
+    DutyStatus.RETRACTED: N_("Not owed any more"),
+}
+ADDS_UP = {
+    **dict.fromkeys(TALKS, N_("Held, still to come, not held and not owed any more add up to talks owed.")),
+    **dict.fromkeys(LETTERS, N_("Reached, still to come, by hand, late and no longer owed add up to owed to homes.")),
+    NOTICE: N_("Met, under way, to phone, missed and taken back add up to owed."),
+}
 SOURCES = {
     DutyKind.SAME_DAY_NOTICE: N_(
         "Skollagen (2010:800) 7 kap. 17 §: the guardian is told the same day that a pupil is missing without a known "
@@ -75,6 +110,11 @@ SOURCES = {
         "pupil and guardian, every term."
     ),
     DutyKind.START_TALK: N_("A talk that the school has promised those who are new."),
+    DutyKind.CLASS_BULLETIN: N_("Three bulletins from the class in a half-year, as the school has promised its homes."),
+    DutyKind.SCHOOL_INFORMATION: N_(
+        "Goals, plan of work and what home and school can expect of each other, once a school year, as the school has "
+        "promised its homes."
+    ),
 }
 NOTHING = {
     DutyKind.SAME_DAY_NOTICE: N_(
@@ -84,6 +124,8 @@ NOTHING = {
     DutyKind.START_TALK: N_(
         "No such talk is owed in this time. A talk is counted on the last day on which it is in time."
     ),
+    DutyKind.CLASS_BULLETIN: N_("No bulletin is owed in this time. A bulletin is counted on its last day."),
+    DutyKind.SCHOOL_INFORMATION: N_("No information is owed in this time. It is counted on its last day."),
 }
 TALK_STATES: dict[TalkState, tuple[Kind, str]] = {
     TalkState.WANTED: ("wait", N_("No time yet")),
@@ -132,6 +174,7 @@ MESSAGES = {
     NotificationKind.ABSENCE_NOTICE: N_("Notice of absence"),
     NotificationKind.ABSENCE_NOTICE_LATE: N_("Notice of absence, registered afterwards"),
     NotificationKind.ABSENCE_RETRACTION: N_("Correction"),
+    NotificationKind.STILL_UNREAD: N_("Once more by another way, because nobody had read it"),
 }
 # The code words with which the notifications service hands a notice to the school.
 REASONS = {
@@ -140,9 +183,10 @@ REASONS = {
     "pupil_adult": N_("The pupil is 18 or older, so no guardian may be told. Talk to the pupil."),
     "age_unknown": N_("The pupil's date of birth is missing, so a person must judge who may be told."),
     "no_guardian": N_("Nobody who has the right to be told is in the registry."),
-    "no_address": N_("Nobody who has the right to be told has a usable e-mail address."),
+    "no_address": N_("Nobody who has the right to be told has a usable address."),
     "bounced": N_("Every address of those who have the right to be told was refused."),
     "given_up": N_("The mail servers did not take the message in time."),
+    "unread": N_("The message arrived, but nobody at home has read it by any channel."),
 }
 # Verdicts by the text that travels with a delivery: those of `Why`, and what notifications says besides.
 VERDICTS = {
@@ -163,6 +207,9 @@ VERDICTS = {
     "the school corrected itself before the message was sent": N_("The school corrected itself before it was sent"),
     "has no tie to the pupil any more": N_("Has no tie to the pupil any more"),
     "has no usable e-mail address any more": N_("Has no usable e-mail address any more"),
+    "has no usable address any more": N_("Has no usable address any more"),
+    "is no guest of the municipality's trial, so nothing left the house": N_("Is no guest of the trial"),
+    "nothing in it is to be told any more": N_("Nothing in it was to be told any more"),
     "wants no e-mail for what is not urgent": N_("Wants no e-mail about what is not urgent"),
     "is the one it is meant for": N_("Is the one it is meant for"),
     "the registry has not told us who this is": N_("The registry has not told us who this is"),
@@ -181,6 +228,7 @@ WORDS: dict[str, Any] = {
     "outcomes": OUTCOMES,
     "meanings": MEANINGS,
     "talk_outcomes": TALK_OUTCOMES,
+    "letter_outcomes": LETTER_OUTCOMES,
     "state_of": state_of,
     "kinds": KINDS,
     "duty_kinds": DUTIES,
@@ -198,14 +246,22 @@ WORDS: dict[str, Any] = {
 
 def words_of(kind: DutyKind) -> dict[str, Any]:
     """What the pages about duties of this kind say: the words of its columns in their order, and what they mean."""
-    owed_talks = kind in TALKS
-    outcomes, meanings = (TALK_OUTCOMES, TALK_MEANINGS) if owed_talks else (OUTCOMES, MEANINGS)
-    columns = (*how_far(kind), *how_it_stands(kind)) if owed_talks else tuple(OUTCOMES)
+    outcomes, meanings, moments = _own_words(kind)
+    columns = tuple(OUTCOMES) if kind is NOTICE else (*how_far(kind), *how_it_stands(kind))
     return {
         **WORDS,
         "kind": kind,
-        "is_talk": owed_talks,
+        "is_talk": kind in TALKS,
+        "is_letter": kind in LETTERS,
         "outcomes": {one: outcomes[one] for one in columns},
         "meanings": {one: meanings[one] for one in columns},
-        "moments": {**MOMENTS, **TALK_MOMENTS} if owed_talks else MOMENTS,
+        "moments": {**MOMENTS, **moments},
+        "adds_up": ADDS_UP[kind],
     }
+
+
+def _own_words(kind: DutyKind) -> tuple[dict[Outcome, str], dict[Outcome, str], dict[DutyStatus, str]]:
+    """What the columns of this kind are called and mean, and what its moments are called."""
+    if kind in TALKS:
+        return TALK_OUTCOMES, TALK_MEANINGS, TALK_MOMENTS
+    return (LETTER_OUTCOMES, LETTER_MEANINGS, LETTER_MOMENTS) if kind in LETTERS else (OUTCOMES, MEANINGS, MOMENTS)

@@ -7,6 +7,7 @@ number end in the same state.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +27,7 @@ from services.registry.domain.record import (
 from services.registry.domain.statements import Key, Manner, Stated
 from services.registry.domain.values import Origin
 from services.registry.domain.widening import SETTLING, Bounds, Waiting, marked, met, unbounded
-from shared.events.roster import PersonStated
+from shared.events.roster import ContactStated, Marking, PersonStated
 
 NOT_YOURS = (
     "The source “{owner}” answers for this row and “{source}” states it differently. Nothing was changed; let only "
@@ -80,12 +81,32 @@ class Ledger:
 
     def take(self, stated: Stated) -> Outcome:
         """Apply one statement."""
+        stated = self._discreet(stated)
         live = self._live(stated)
         if not _concerns(stated, live):
             return Outcome.UNCHANGED
         if live and self._may_only_narrow(stated, live):
             return self._narrow(stated, live)
         return self._replace(stated, live)
+
+    def in_hiding(self) -> list[UUID]:
+        """The persons judged here whose identity is protected: no address of theirs may stay stated."""
+        return [key[1] for key, record in self.touched.items() if _is_marked(record)]
+
+    def hide(self, stored: Iterable[Record]) -> None:
+        """Take the address out of how to reach those in hiding: as it was `stored`, or as this batch has left it."""
+        hidden = [(Kind.CONTACT, person_id) for person_id in self.in_hiding()]
+        kept = {one.key: one for one in stored}
+        for record in (self.touched.get(key) or kept.get(key) for key in hidden):
+            if record is None:
+                continue
+            if isinstance(record.event, ContactStated) and record.event.address and record.erased_at is None:
+                event = record.event.model_copy(update={"address": None})
+                plainer = replace(record, event=event, digest=digest_of(event))
+                self.records[record.key] = self.touched[record.key] = with_version(
+                    plainer, next_version(record, self.now)
+                )
+                self.said[record.key] = None
 
     def news(self) -> list[Record]:
         """The records that others are to hear of, in the order in which they became news."""
@@ -95,6 +116,13 @@ class Ledger:
         """The records of which something waits or waited for a person, and what now waits."""
         kept = [self.records[key] for key in self.judged]
         return [(record, record.waits(self.origin.today)) for record in kept]
+
+    def _discreet(self, stated: Stated) -> Stated:
+        """Without the address, when by all that is known the person's identity is protected."""
+        person = self.records.get((Kind.PERSON, stated.id))
+        if not isinstance(stated.event, ContactStated) or person is None or not _is_marked(person):
+            return stated
+        return replace(stated, event=stated.event.model_copy(update={"address": None}))
 
     def _live(self, stated: Stated) -> Record | None:
         stored = self.records.get(stated.key)
@@ -168,6 +196,10 @@ class Ledger:
         """The same content; a later time of change, another row id and the like are remembered quietly."""
         if BESIDES(record) != BESIDES(live):
             self.records[record.key] = self.touched[record.key] = with_version(record, live.version)
+
+
+def _is_marked(record: Record) -> bool:
+    return isinstance(record.event, PersonStated) and record.event.marking is not Marking.NONE
 
 
 def _concerns(stated: Stated, live: Record | None) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from services.registry.domain.kinds import Kind
 from services.registry.domain.ss12000 import (
     Activity,
@@ -15,6 +17,7 @@ from services.registry.domain.ss12000 import (
     Group,
     Organisation,
     Person,
+    PostalObject,
     ReferenceObject,
     ResponsibleObject,
 )
@@ -30,6 +33,7 @@ from shared.events.roster import (
     Marking,
     Membership,
     PersonStated,
+    PostalAddress,
     Relation,
     SchoolStated,
     StaffStated,
@@ -45,6 +49,9 @@ SCHOOL_KINDS = {
     "övrigt": "other",
 }
 ACTIVE = ("", "aktiv")
+# Where mail is to go, best first (SS 12000 address types); of any other kind only when there is none of these.
+ADDRESS_TYPES = {"särskildpostadress": 0, "postadress": 1, "folkbokföring": 2, "folkbokföringsadress": 2}
+OTHER_TYPE = 3
 UNSET = 0  # a version is given when the statement turns out to be news
 # SS 12000 activityType: of these attendance is reported; an activity that does not say counts as teaching.
 ATTENDANCE_TAKEN = frozenset({"Undervisning", "Elevaktivitet", None})
@@ -180,6 +187,33 @@ def _contact(row: Person) -> ContactStated:
         family_name=row.family_name,
         emails=_values(row.emails),
         phones=_values(row.phone_numbers),
+        address=_address(row),
+    )
+
+
+def _address(row: Person) -> PostalAddress | None:
+    """Where letters go; None for the marked, whose home is never stated, and where nothing can be posted to."""
+    if marking_of(row.security_marking) is not Marking.NONE:
+        return None
+    whole = [one for one in row.addresses if one.street_address and one.postal_code and one.locality]
+    best = min(whole, key=_rank, default=None)
+    try:
+        return _postal(best) if best else None
+    except ValidationError:  # a text too long for an address, or with signs no text has
+        return None
+
+
+def _rank(address: PostalObject) -> int:
+    return ADDRESS_TYPES.get(plain(address.type).replace(" ", ""), OTHER_TYPE)
+
+
+def _postal(address: PostalObject) -> PostalAddress:
+    return PostalAddress(
+        street=address.street_address or "",
+        postal_code=address.postal_code or "",
+        locality=address.locality or "",
+        care_of=address.care_of or "",
+        country=address.country or "",
     )
 
 

@@ -18,11 +18,12 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from services.registry.domain.kinds import Resource
-from services.registry.domain.values import Origin, born_by_civic_no, full_civic_no, plain
+from services.registry.domain.values import UNMARKED, Origin, born_by_civic_no, full_civic_no, plain
 from shared.ids import login_digest
 
 T = TypeVar("T")
 LOGINS = "_logins"  # ours, never a registry's: digests of what the person may log in with
+ADDRESSES = "addresses"
 SCHOOL_MAIL = ("skola personal", "skola elev")  # AddressTypeEnum: addresses that a school gives out itself
 
 
@@ -41,8 +42,18 @@ def _none_is_empty(value: Any) -> Any:
     return () if value is None else value
 
 
+def _text(value: Any) -> Any:
+    """A word, or a number where a registry writes postal codes as one; nothing else."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def _objects(value: Any) -> Any:
+    return tuple(one for one in value if isinstance(one, dict)) if isinstance(value, list | tuple) else ()
+
+
 Day = Annotated[date | None, BeforeValidator(_day)]
 Many = Annotated[tuple[T, ...], BeforeValidator(_none_is_empty)]
+Text = Annotated[str | None, BeforeValidator(_text)]
 
 
 class Lenient(BaseModel):
@@ -99,6 +110,17 @@ class AddressObject(Lenient):
 Address = Annotated[AddressObject, _as_object("value")]
 
 
+class PostalObject(Lenient):
+    """A postal address. It is a nicety: one that cannot be read costs nobody their row."""
+
+    type: Text = None
+    care_of: Text = None
+    street_address: Text = None
+    postal_code: Text = None
+    locality: Text = None
+    country: Text = None
+
+
 class Enrolment(Lenient):
     """A pupil's place at a school unit; `end_date` is the last day."""
 
@@ -136,6 +158,7 @@ class Person(Entity):
     person_status: str | None = None
     emails: Many[Address] = ()
     phone_numbers: Many[Address] = ()
+    addresses: Annotated[tuple[PostalObject, ...], BeforeValidator(_objects)] = ()
     enrolments: Many[Enrolment] = ()
     responsibles: tuple[Responsible, ...] | None = None
     embedded: Embedded | None = Field(None, alias="_embedded")
@@ -275,7 +298,8 @@ class Row:
 def row_of(
     resource: Resource, raw: Any, today: date, ref: str | None = None, logins: Sequence[str] | None = None
 ) -> Row:
-    """Take from a row what we use and nothing more: a civic number only for the birth date in it.
+    """Take from a row what we use and nothing more: a civic number only for the birth date in it, no home of the
+    marked.
 
     `today` decides the century of a civic number that is written with two digits for the year. `logins` are the
     digests that stand for it (see `logins_of`).
@@ -285,6 +309,8 @@ def row_of(
         kept = {name: value for name, value in raw.items() if name in FIELDS[resource] and name != LOGINS}
         if resource is Resource.PERSONS:
             kept |= _from_civic_no(kept, raw, today) | ({} if logins is None else {LOGINS: list(logins)})
+            if plain(str(raw.get("securityMarking") or "")) not in UNMARKED:
+                kept.pop(ADDRESSES, None)  # where somebody in hiding lives is not even held back here
     entity = _entity(kept)
     return Row(resource, kept, ref or str(entity or _digest(kept)), entity)
 

@@ -25,6 +25,7 @@ MARKINGS = {
     "sekretessmarkering": Marking.MARKED,
     "skyddad folkbokföring": Marking.PROTECTED,
 }
+UNMARKED = frozenset(word for word, marking in MARKINGS.items() if marking is Marking.NONE)
 RELATIONS = {
     "vårdnadshavare": Relation.GUARDIAN,
     "god man": Relation.APPOINTED,

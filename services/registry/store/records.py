@@ -44,6 +44,10 @@ STORED = text(
     f"select {COLUMNS}, case when kind in ('person', 'guardianships') then payload end as payload from record "
     "join unnest(cast(:kinds as text[]), cast(:ids as uuid[])) as wanted(kind, id) using (kind, id)"
 )
+ADDRESSED = text(
+    f"select {COLUMNS}, payload from record where kind = 'contact' and erased_at is null "
+    "and id = any(cast(:ids as uuid[])) and payload ? 'address'"
+)
 BY_ROW = text(
     f"select {COLUMNS}, payload from record where kind = any(cast(:kinds as text[])) and erased_at is null "
     "and source = :source and (ref = any(cast(:refs as uuid[])) or id = any(cast(:refs as uuid[]))) "
@@ -95,6 +99,13 @@ async def stored(session: AsyncSession, keys: Iterable[Key]) -> dict[Key, Record
     arrays = {"kinds": [kind.value for kind, _ in wanted], "ids": [thing_id for _, thing_id in wanted]}
     records = [_record(row) for row in await session.execute(STORED, arrays)]
     return {one.key: one for one in records}
+
+
+async def addressed(session: AsyncSession, person_ids: Sequence[UUID]) -> list[Record]:
+    """What is kept of how to reach these people, with content, where it says where they live."""
+    if not person_ids:
+        return []
+    return [_record(row) for row in await session.execute(ADDRESSED, {"ids": list(person_ids)})]
 
 
 async def of_rows(session: AsyncSession, source: str, resource: Resource, refs: Sequence[UUID]) -> list[Record]:

@@ -248,6 +248,18 @@ async def change(db: AsyncSession, meeting: Meet, **fields: Any) -> None:
     await db.execute(update(MEETING).where(mine).values(version=MEETING.c.version + 1, **fields))
 
 
+async def as_stated(db: AsyncSession, meeting_ids: Iterable[UUID]) -> list[tuple[Meeting, list[UUID]]]:
+    """These meetings as they are written now, with their classes in a fixed order."""
+    wanted = list(meeting_ids)
+    of_class = select(CLASS.c.meeting_id, CLASS.c.group_id).where(CLASS.c.meeting_id.in_(wanted))
+    groups: dict[UUID, list[UUID]] = {one: [] for one in wanted}
+    for meeting_id, group_id in await db.execute(of_class.order_by(CLASS.c.group_id)):
+        groups[meeting_id].append(group_id)
+    found = select(Meeting).where(MEETING.c.meeting_id.in_(wanted)).order_by(MEETING.c.starts_at)
+    rows = await db.scalars(found.execution_options(populate_existing=True))
+    return [(row, groups[row.meeting_id]) for row in rows]
+
+
 async def remove(db: AsyncSession, meeting_id: UUID) -> None:
     """Take a meeting away with all that hangs on it."""
     for table in (COMES, SITTING, CLASS, MEETING):

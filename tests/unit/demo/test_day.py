@@ -12,8 +12,9 @@ from services.demo.day import Plan, plan_day, play, prepare, replay
 from services.demo.municipality import grow
 from services.demo.people import Case, Municipality
 from services.demo.records import Records, Resource
+from services.demo.schooldays import school_day_before, school_day_from
 from services.demo.ss12000 import load
-from services.demo.timetable import LESSON_MINUTES, Mark, school_day_before, school_day_from
+from services.demo.timetable import LESSON_MINUTES, Mark
 from shared.clock import ManualClock
 from tests.unit.demo.world import MONDAY, SEED
 

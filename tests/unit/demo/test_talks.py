@@ -14,10 +14,10 @@ from services.demo.catcher import Mail
 from services.demo.day import Plan, plan_day
 from services.demo.municipality import grow
 from services.demo.people import Adult, Case, Municipality
+from services.demo.schooldays import school_day_from
 from services.demo.talks.account import TalkAccount, entry_of, link_of
 from services.demo.talks.facts import Facts, When, is_booked, is_signed, other_time, programme
 from services.demo.talks.plan import Mood, RoundOfTalks, Ways, plan_round
-from services.demo.timetable import school_day_from
 from tests.unit.demo.world import MONDAY, SEED
 
 ROUND = uuid4()

@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from services.notifications.channels.protocol import Way
 from services.notifications.domain.deliveries import Budget
 from services.notifications.domain.models import Delivery, NotificationStatus, Request
 from services.notifications.domain.planning import Candidate, Situation, delivery_id
 from shared.events.notify import Appointment, NotificationKind
+from shared.events.people import Channel
 from shared.roster.access import Why
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -42,7 +44,8 @@ def candidate(
     asked: Request, person: UUID, allowed: bool = True, addresses: Sequence[str] = ("a@b.se",), **changes: Any
 ) -> Candidate:
     why = Why.ANSWERS_FOR if allowed else Why.ENDED
-    plain = Candidate(delivery_id(asked.notification_id, person), person, allowed, why, tuple(addresses))
+    ways = tuple(Way(Channel.EMAIL, address) for address in addresses)
+    plain = Candidate(delivery_id(asked.notification_id, person), person, allowed, why, ways)
     return replace(plain, **changes)
 
 

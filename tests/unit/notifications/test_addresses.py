@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from services.notifications.domain.addresses import fingerprint, usable
@@ -26,6 +29,31 @@ from services.notifications.settings import NotificationsSettings
 )
 def test_an_address_is_made_ready_for_smtp_or_counts_as_none(address: str, ready: str | None) -> None:
     assert usable(address, simulate=False) == ready
+
+
+HOSTS = [
+    "home.example",
+    "Home.Example",
+    "räksmörgås.se",
+    "mail.invalid",
+    "x",
+    "",
+    "[127.0.0.1]",
+    "a" * 60 + ".se",
+    "a..b",
+]
+
+
+@given(
+    st.text("aB9_+-.@ ö\r", max_size=6) | st.integers(60, 66).map(lambda length: "a" * length),
+    st.sampled_from(HOSTS) | st.integers(180, 200).map(lambda length: ".".join(["a" * 9] * (length // 10)) + ".se"),
+)
+def test_what_is_looked_at_quickly_is_judged_as_what_is_looked_at_closely(local: str, host: str) -> None:
+    try:
+        closely = validate_email(f"{local}@{host}", check_deliverability=False).ascii_email
+    except EmailNotValidError:
+        closely = None
+    assert usable(f"{local}@{host}", simulate=False) == closely
 
 
 def test_a_rehearsal_address_works_only_where_rehearsing_is_on_and_is_never_taken_for_a_real_one() -> None:

@@ -10,8 +10,17 @@ import pytest
 from services.notifications.consumers import check, readers
 from services.notifications.domain.models import ABOUT_A_PUPIL, TO_SOMEBODY, TO_STAFF, TO_THE_HOME, UNHURRIED
 from services.notifications.errors import IncompleteRequest
-from shared.events.notify import NotificationKind, NotificationRequested
-from shared.topics import CONSENTS, PREFERENCES
+from shared.events.notify import Lane, NotificationKind, NotificationRequested, lane_of
+from shared.topics import (
+    CONSENTS,
+    GROUPS,
+    NOTIFY_BULK,
+    NOTIFY_NORMAL,
+    NOTIFY_URGENT,
+    PERSONS,
+    PREFERENCES,
+    READS,
+)
 from tests.unit.notifications.factories import NOW
 
 
@@ -40,11 +49,28 @@ def test_a_request_to_the_school_itself_needs_no_pupil(kind: NotificationKind) -
     check(asked(kind))
 
 
-def test_every_kind_is_for_a_home_for_somebody_or_for_staff_and_what_is_not_absence_may_wait() -> None:
-    assert sorted(NotificationKind) == sorted([*ABOUT_A_PUPIL, *TO_SOMEBODY, *TO_STAFF])
-    assert set(NotificationKind) - UNHURRIED == TO_THE_HOME | {NotificationKind.LESSONS_UNREPORTED}
+def test_every_kind_is_for_a_home_for_somebody_or_for_staff_and_what_hurries_is_said_one_by_one() -> None:
+    mine = {NotificationKind.DIGEST}
+    assert sorted(NotificationKind) == sorted([*ABOUT_A_PUPIL, *TO_SOMEBODY, *TO_STAFF, *mine])
+    at_once = {NotificationKind.LESSONS_UNREPORTED, NotificationKind.DIALOGUE_URGENT}
+    assert set(NotificationKind) - UNHURRIED == TO_THE_HOME | at_once
 
 
-def test_what_people_decide_is_read_with_the_roster_so_that_nothing_is_sent_before_it_is_known() -> None:
-    roster = readers()[0]
-    assert {PREFERENCES, CONSENTS} <= set(roster.topics)
+def test_whatever_never_waits_is_on_the_urgent_lane() -> None:
+    assert {lane_of(kind) for kind in set(NotificationKind) - UNHURRIED} == {Lane.URGENT}
+
+
+@pytest.mark.parametrize("lanes", [(Lane.URGENT, Lane.NORMAL), (Lane.BULK,), tuple(Lane)])
+def test_every_process_reads_the_roster_and_what_is_asked_for_on_its_own_lanes(lanes: tuple[Lane, ...]) -> None:
+    mine = readers(lanes)
+    assert {PREFERENCES, CONSENTS, GROUPS, PERSONS} <= set(mine.roster.topics)
+    topics = {Lane.URGENT: NOTIFY_URGENT, Lane.NORMAL: NOTIFY_NORMAL, Lane.BULK: NOTIFY_BULK}
+    assert {topic for reader in mine.lanes.values() for topic in reader.topics} == {topics[lane] for lane in lanes}
+    assert len({reader.name for reader in mine.all()}) == len(mine.all())
+
+
+def test_what_was_read_is_known_where_the_ladder_is_climbed() -> None:
+    climbing, bulk = readers([Lane.URGENT]).reads, readers([Lane.BULK]).reads
+    assert climbing is not None
+    assert list(climbing.topics) == [READS]
+    assert bulk is None

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from icalendar import Calendar
 
 from services.notifications.domain.invitations import ENDED, INVITED
-from services.notifications.domain.models import TO_SOMEBODY
+from services.notifications.domain.models import DIALOGUE, TO_SOMEBODY
 from services.notifications.messages import Addressed, Composer, Letter
 from services.notifications.mime import one_line
 from services.notifications.settings import NotificationsSettings
@@ -26,7 +26,7 @@ from tests.unit.notifications.factories import NOW, appointment
 COMPOSER = Composer(NotificationsSettings(), b"key", "https://portal.example/")
 BOOKED, MOVED, CANCELLED = NotificationKind.TALK_BOOKED, NotificationKind.TALK_MOVED, NotificationKind.TALK_CANCELLED
 ID, DELIVERY = uuid4(), uuid4()
-ABOUT_TALKS = sorted(TO_SOMEBODY | {NotificationKind.TALKS_LACKING})
+ABOUT_TALKS = sorted((TO_SOMEBODY - DIALOGUE) | {NotificationKind.TALKS_LACKING})
 TIMED = [
     kind
     for kind in ABOUT_TALKS

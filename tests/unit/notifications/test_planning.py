@@ -18,6 +18,7 @@ from services.notifications.domain.models import (
 from services.notifications.domain.planning import PATIENCE, UNHURRIED_FOR, Plan, delivery_id, last_call, plan
 from services.notifications.domain.replies import Outcome
 from shared.events.notify import DeliveryStatus, NotificationKind
+from shared.events.people import How
 from shared.roster.access import Why
 from tests.unit.notifications.factories import ANNA, BO, BUDGET, NOW, candidate, request, situation
 
@@ -221,7 +222,7 @@ def test_one_held_back_who_loses_the_right_before_the_morning_is_not_written_to(
 
 def test_one_who_wants_no_mail_has_it_settled_without_sending_and_nobody_is_called() -> None:
     asked = request(RIGHTS)
-    made = plan(situation(asked, [candidate(asked, ANNA, wants_mail=False)]), NOW)
+    made = plan(situation(asked, [candidate(asked, ANNA, how=How.OFF)]), NOW)
     assert told(made) == set()
     assert [(one.status, one.why) for one in made.step.settled()] == [(DeliveryStatus.CANCELLED, Because.UNWANTED)]
     assert (made.step.state.status, made.step.state.reason) == (NotificationStatus.CANCELLED, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.notifications.channels.email import dot_stuffed
+from services.notifications.channels.smtp import dot_stuffed
 from services.notifications.domain.replies import Outcome, Reply, Stage, outcome_of
 
 TABLE = [

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.portal.domain.duties import NOTICE, TALKS, Outcome, Seen, courses, how_it_stands, outcomes, stands
+from services.portal.domain.duties import (
+    LETTERS,
+    NOTICE,
+    TALKS,
+    Outcome,
+    Seen,
+    courses,
+    how_far,
+    how_it_stands,
+    outcomes,
+    stands,
+)
 from services.portal.domain.talks import Ask, Counted, Talk, agreed, asked, asks, next_talk, shown_first
 from shared.events.duties import DutyKind
 from shared.events.scheduling import CommitmentStatus, Owner, TalkKind, TalkState
@@ -143,11 +154,34 @@ def test_a_talk_is_met_when_it_is_held_and_missed_when_the_term_ends_without_it(
     assert stands(seen, kind) is outcome
 
 
+@pytest.mark.parametrize(
+    ("seen", "outcome"),
+    [
+        (Seen(0), Outcome.WAITING),
+        (Seen.SENT, Outcome.WAITING),
+        (Seen.SENT | Seen.OVER, Outcome.MISSED),
+        (Seen.MISSED, Outcome.MISSED),
+        (Seen.DELIVERED | Seen.OVER, Outcome.MET),
+        (Seen.MISSED | Seen.DELIVERED, Outcome.MET),
+        (Seen.UNDERSTOOD, Outcome.MET),
+        (Seen.UNREACHABLE | Seen.SENT | Seen.OVER, Outcome.UNREACHABLE),
+        (Seen.UNREACHABLE | Seen.DELIVERED, Outcome.MET),
+        (Seen.RETRACTED | Seen.DELIVERED, Outcome.RETRACTED),
+    ],
+)
+@pytest.mark.parametrize("kind", LETTERS)
+def test_a_bulletin_is_met_when_it_has_come_late_or_not_and_read_or_not(
+    seen: Seen, outcome: Outcome, kind: DutyKind
+) -> None:
+    assert stands(seen, kind) is outcome
+    assert Outcome.UNDERSTOOD not in outcomes(seen | Seen.UNDERSTOOD, kind)
+
+
 @given(EVERY, st.sampled_from(DutyKind), st.sampled_from(Outcome))
 def test_every_duty_of_every_kind_stands_in_exactly_one_of_its_own_ways(
     seen: Seen, kind: DutyKind, outcome: Outcome
 ) -> None:
     found = outcomes(seen, kind)
     assert len(found.intersection(how_it_stands(kind))) == 1
-    assert kind is NOTICE or found <= {Outcome.OWED, Outcome.SENT, *how_it_stands(kind)}
+    assert kind is NOTICE or found <= {*how_far(kind), *how_it_stands(kind)}
     assert (int(seen) in courses(outcome, kind)) == (outcome in found)

@@ -16,7 +16,7 @@ from services.registry.domain.statements import Key, Manner, Stated
 from services.registry.domain.widening import What
 from shared.events.attendance import AbsenceReported, AttendanceRecorded, LessonPlanned
 from shared.events.envelope import Event
-from shared.events.roster import ContactStated, GuardianshipsStated, Marking, PersonStated
+from shared.events.roster import ContactStated, GuardianshipsStated, Marking, PersonStated, PostalAddress
 from tests.unit.registry.rows import LESSON, NOW, ORIGIN, PUPIL, SCHOOL
 
 EARLIER, LATER = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
@@ -263,3 +263,44 @@ def state(pairs: list[tuple[Stated, Stated]], size: int) -> dict[Key, str]:
 
 def said(book: Ledger) -> list[tuple[Key, Record]]:
     return [((one.kind, one.id), one) for one in book.news()]
+
+
+def at_home() -> Stated:
+    home = PostalAddress(street="Solrosgatan 36", postal_code="112 34", locality="Stockholm")
+    return replace(contact(), event=contact().event.model_copy(update={"address": home}))
+
+
+def address_in(book: Ledger) -> PostalAddress | None:
+    event = book.records[CONTACT].event
+    assert isinstance(event, ContactStated)
+    return event.address
+
+
+@pytest.mark.parametrize("hint", [Manner.WHOLE, Manner.MARKING_ONLY])
+def test_a_marking_in_the_same_batch_takes_the_address_back_whichever_comes_first(hint: Manner) -> None:
+    marked = person(Marking.MARKED, manner=hint)
+    for order in ([person(), marked, at_home()], [person(), at_home(), marked]):
+        book = after(*order)
+        book.hide([])
+        assert address_in(book) is None
+        assert [one.event for one in book.news() if one.key == CONTACT] == [book.records[CONTACT].event]
+
+
+def test_an_address_that_was_stated_before_is_taken_back_as_news_and_nobody_elses_is() -> None:
+    before = after(person(), at_home())
+    assert address_in(before) is not None
+    kept = before.records
+    book = after(person(Marking.PROTECTED, manner=Manner.MARKING_ONLY), records=kept)
+    book.hide([kept[CONTACT]])
+    assert address_in(book) is None
+    assert book.records[CONTACT].version > kept[CONTACT].version
+    assert {one.key for one in book.news()} == {PERSON, CONTACT}
+    quiet = after(person(), records=kept)
+    quiet.hide([kept[CONTACT]])
+    assert not quiet.news()
+
+
+def test_a_milder_marking_that_waits_for_a_person_states_no_address_meanwhile() -> None:
+    hidden = after(person(Marking.MARKED), at_home())
+    again = after(person(Marking.NONE), at_home(), records=hidden.records)
+    assert address_in(again) is None

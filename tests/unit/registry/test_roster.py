@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.registry.domain.kinds import Kind, Resource
+from services.registry.domain.ss12000 import row_of
 from services.registry.domain.statements import Known, Manner, Stated, Ties, through_guardians
 from services.registry.domain.values import born_by_civic_no, day_after
 from shared.errors import Permanent
@@ -365,3 +366,36 @@ def test_ids_in_any_writing_are_the_same_id() -> None:
     shouted = str(PUPIL).upper()
     [person, *_] = read(Resource.PERSONS, pupil(id=shouted)).stated
     assert person.id == UUID(shouted)
+
+
+HOME = {"type": "Folkbokföring", "streetAddress": "Solrosgatan 36", "postalCode": "112 34", "locality": "Stockholm"}
+
+
+def test_where_letters_go_is_where_mail_is_to_go_before_where_somebody_is_registered() -> None:
+    post = {"type": "Särskild postadress", "streetAddress": "Box 7", "postalCode": 11235, "locality": "Stockholm"}
+    both = stated(ContactStated, Resource.PERSONS, grown_up(addresses=[HOME, post]))
+    assert both.address
+    assert (both.address.street, both.address.postal_code) == ("Box 7", "11235")
+    one = stated(ContactStated, Resource.PERSONS, grown_up(addresses=[{**HOME, "careOf": "Berg"}]))
+    assert one.address
+    assert (one.address.street, one.address.care_of) == ("Solrosgatan 36", "Berg")
+
+
+@pytest.mark.parametrize("marking", ["Sekretessmarkering", "Skyddad folkbokföring"])
+def test_where_somebody_in_hiding_lives_is_neither_stated_nor_held_back(marking: str) -> None:
+    row = grown_up(addresses=[HOME], securityMarking=marking)
+    assert stated(ContactStated, Resource.PERSONS, row).address is None
+    assert "Solrosgatan" not in str(row_of(Resource.PERSONS, row, TODAY).raw)
+    assert "Solrosgatan" not in str(row_of(Resource.PERSONS, {**row, "securityMarking": "Hemlig"}, TODAY).raw)
+    assert "Solrosgatan" in str(row_of(Resource.PERSONS, grown_up(addresses=[HOME]), TODAY).raw)
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [None, [], "Solrosgatan 36", ["Solrosgatan 36"], [{"streetAddress": "x" * 400, "postalCode": "1", "locality": "y"}],
+     [{**HOME, "locality": None}], [{**HOME, "postalCode": {"value": "112 34"}}]],
+)  # fmt: skip
+def test_an_address_that_cannot_be_read_costs_nobody_their_row(addresses: Any) -> None:
+    contact = stated(ContactStated, Resource.PERSONS, grown_up(addresses=addresses))
+    assert contact.address is None
+    assert contact.emails

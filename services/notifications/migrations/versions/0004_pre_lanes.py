@@ -72,6 +72,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('mailing_id', name=op.f('pk_mailing'))
     )
     op.create_index(op.f('ix_mailing_about_id'), 'mailing', ['about_id'], unique=False)
+    op.create_index('ix_mailing_sending', 'mailing', ['send_at'], unique=False, postgresql_where=sa.text("status = 'sending'"))
     op.create_index('ix_mailing_waiting', 'mailing', ['send_at'], unique=False, postgresql_where=sa.text("status = 'waiting'"))
     op.create_table('provider',
     sa.Column('name', sa.Text(), nullable=False),
@@ -118,6 +119,7 @@ def upgrade() -> None:
     op.create_table('addressee',
     sa.Column('mailing_id', sa.Uuid(), nullable=False),
     sa.Column('person_id', sa.Uuid(), nullable=False),
+    sa.Column('delivery_id', sa.Uuid(), nullable=False, comment='derived from the mailing and the person'),
     sa.Column('pupil_ids', postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment='the pupils it is about to this person'),
     sa.Column('status', sa.Text(), nullable=False, comment='shared.events.notify.DeliveryStatus'),
     sa.Column('why', sa.Text(), nullable=False),
@@ -132,7 +134,8 @@ def upgrade() -> None:
     sa.Column('moved_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('read_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['mailing_id'], ['mailing.mailing_id'], name=op.f('fk_addressee_mailing_id_mailing')),
-    sa.PrimaryKeyConstraint('mailing_id', 'person_id', name=op.f('pk_addressee'))
+    sa.PrimaryKeyConstraint('mailing_id', 'person_id', name=op.f('pk_addressee')),
+    sa.UniqueConstraint('delivery_id', name=op.f('uq_addressee_delivery_id'))
     )
     op.create_index('ix_addressee_claimable', 'addressee', ['mailing_id', 'retry_at'], unique=False, postgresql_where=sa.text('retry_at is not null'))
     op.create_index('ix_addressee_in_flight', 'addressee', ['owner'], unique=False, postgresql_where=sa.text('owner is not null'))
@@ -191,6 +194,7 @@ def downgrade() -> None:
     op.drop_table('provider_minute')
     op.drop_table('provider')
     op.drop_index('ix_mailing_waiting', table_name='mailing', postgresql_where=sa.text("status = 'waiting'"))
+    op.drop_index('ix_mailing_sending', table_name='mailing', postgresql_where=sa.text("status = 'sending'"))
     op.drop_index(op.f('ix_mailing_about_id'), table_name='mailing')
     op.drop_table('mailing')
     op.drop_table('handover')
