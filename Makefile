@@ -28,8 +28,9 @@ check: setup ## lint, format, types, walls between the services, sizes
 	$(RUN) python -m tests.sizes services shared deploy
 
 .PHONY: test
-test: setup ## every test, on real servers
-	$(RUN) pytest
+test: setup ## every test, on real servers: two halves beside each other, then the demo's days alone
+	$(RUN) pytest -n 2 --dist loadgroup -m "not demo"
+	$(RUN) pytest -m demo
 
 .PHONY: test-browser
 test-browser: setup chromium ## the pages, as people use them, in Chromium (installs it on Debian when it is missing)
@@ -46,6 +47,14 @@ pictures: setup chromium ## the pictures in docs/pictures, anew
 .PHONY: test-connected
 test-connected: setup ## only what needs a broker and a database; `make test-connected ON=embedded` for one broker
 	$(RUN) pytest -m connected $(if $(ON),-k $(ON))
+
+.PHONY: bench-bulletin
+bench-bulletin: setup ## a bulletin to 100,000 homes, against bare SMTP
+	$(RUN) python -m tests.bench.bulletin --json
+
+.PHONY: bench-lanes
+bench-lanes: setup ## urgent notices while that bulletin goes out
+	$(RUN) python -m tests.bench.lanes --json
 
 .PHONY: kafka
 kafka: setup ## fetch Apache Kafka's jars for the tests (Java 17 and Maven)

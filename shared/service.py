@@ -24,7 +24,7 @@ from shared.due.worker import DueHandler, DueWorker, Gate, always_open
 from shared.errors import SkolbroError
 from shared.health import Sources, report_health
 from shared.kit import Kit
-from shared.messaging.broker import GRACE_SECONDS, attach, make_broker, make_producer, missing_topics
+from shared.messaging.broker import GRACE_SECONDS, attach, make_broker, make_producer, missing_topics, start_together
 from shared.messaging.life import BrokerReborn
 from shared.messaging.reader import Reader
 from shared.messaging.reconcile import keep_tidy
@@ -151,7 +151,7 @@ class Service:
         """Start the readers and stop them in order when cancelled: no batch is cut in the middle."""
         try:
             if self.readers:
-                await broker.start()
+                await start_together(broker)
             self.started = True
             await asyncio.Event().wait()
         finally:

@@ -11,6 +11,7 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any, cast
+from zlib import compress, decompress
 
 from aiosmtpd.smtp import SMTP
 
@@ -21,18 +22,29 @@ LARGEST_MAIL = 2_000_000  # bytes
 MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 OK = "250 OK"
+PACKED = 1  # fast, and a bulletin becomes a third of what it was
 
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail in one mailbox. `at` is when it first came, on the demo's clock."""
+    """One mail in one mailbox. `at` is when it first came, on the demo's clock. `packed`: it is kept small (zlib)."""
 
     number: int
     at: datetime
     sender: str
     recipient: str
     message_id: str
-    raw: bytes
+    packed: bytes
+
+    @staticmethod
+    def of(number: int, at: datetime, sender: str, recipient: str, message_id: str, raw: bytes) -> Mail:
+        """A mail with these bytes."""
+        return Mail(number, at, sender, recipient, message_id, compress(raw, PACKED))
+
+    @property
+    def raw(self) -> bytes:
+        """Its bytes, as they came."""
+        return decompress(self.packed)
 
     def parsed(self) -> EmailMessage:
         """The mail taken apart."""
@@ -62,7 +74,7 @@ class Mailboxes:
             if (recipient, message_id) in self.kept:
                 self.repeats += 1
                 continue
-            mail = Mail(self.taken, self.clock.now(), sender, recipient, message_id, raw)
+            mail = Mail.of(self.taken, self.clock.now(), sender, recipient, message_id, raw)
             self.kept[recipient, message_id] = mail
             if len(self.kept) > self.most:
                 self.kept.popitem(last=False)

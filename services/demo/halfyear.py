@@ -12,8 +12,9 @@ SHORTEST = timedelta(weeks=6)
 WEEK = timedelta(days=7)
 AUTUMN, SPRING = (8, 17), (1, 7)  # (month, day) on which the schools of the country begin
 # A half-year that would begin in the last weeks before a break, or in one, begins after it.
-CHRISTMAS, SUMMER = (11, 25), (6, 5)
-LAST_WEEK = timedelta(days=6)
+CHRISTMAS, SUMMER = (11, 10), (6, 5)
+NEXT_IS_NEAR, TERM_ENDS = (11, 20), (6, 15)  # from here on there are two half-years in the plan; there is none
+EARLY = timedelta(days=10)  # so long before it is due, more or less, a bulletin is written
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class HalfYear:
     def first_writing(self) -> date:
         """When the first bulletins are written: some days before they are due, but not in a break."""
         third = (self.ends - self.starts - 2 * WEEK) / 3
-        day = school_day_from(self.starts + WEEK + third - LAST_WEEK)
+        day = school_day_from(self.starts + WEEK + third - EARLY)
         return school_day_from(self.starts + WEEK) if _in_break(day) else day
 
     @property
@@ -59,5 +60,5 @@ def _begins(first_day: date) -> date:
 
 def _in_break(day: date) -> bool:
     """True for days on which, by the country's usual days, no half-year runs or the next one is near."""
-    summer = date(day.year, 6, 16) <= day < date(day.year, *AUTUMN)
-    return summer or day >= date(day.year, 12, 8) or day < date(day.year, *SPRING)
+    summer = date(day.year, *TERM_ENDS) < day < date(day.year, *AUTUMN)
+    return summer or day >= date(day.year, *NEXT_IS_NEAR) or day < date(day.year, *SPRING)

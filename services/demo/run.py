@@ -155,7 +155,8 @@ class Demo:
     async def _morning(self) -> None:
         """The day that is played is about to open: its timetable is in the registry, and the clock begins to run."""
         world = self.world
-        world.clock.set(world.plan.opens, datetime.now(UTC) + WARM_UP, self.wishes.speed)
+        before = timedelta(seconds=1.3 * self.half_year.start_seconds) if self.half_year else WARM_UP
+        world.clock.set(world.plan.opens, datetime.now(UTC) + max(WARM_UP, before), self.wishes.speed)
         prepare(world.plan, world.stage)
         await self.stack.start_services(world.env(self.stack.ports, self.wishes.grace_minutes))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -100,6 +101,16 @@ async def cluster_id(settings: KitSettings) -> str:
         return str((await admin.describe_cluster())["cluster_id"])
     finally:
         await admin.close()
+
+
+async def start_together(broker: KafkaBroker) -> None:
+    """Let all readers join their groups at once. `KafkaBroker.start` lets each wait for the one before it.
+
+    Joining takes a second or two for each group, most of it waiting for Kafka.
+    """
+    await broker.connect()
+    await asyncio.gather(*[subscriber.start() for subscriber in broker.subscribers])
+    broker.running = True
 
 
 async def missing_topics(settings: KitSettings, topics: Iterable[Topic]) -> list[str]:

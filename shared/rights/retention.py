@@ -105,7 +105,7 @@ TALKS = (
     Rule("scheduling", "offer_asked", "offers of guardians", None, WITH_PARENT),
 )
 BULLETINS = (
-    Rule("bulletins", "half_year", "plans of bulletins", CLAIMS, EVIDENCE, "ends"),
+    Rule("bulletins", "half_year", "plans of bulletins", RED_THREAD, "Five years: the bulletins hang on it.", "ends"),
     Rule("bulletins", "place", "plans of bulletins", None, WITH_PARENT),
     Rule("bulletins", "owed", "bulletins that are owed", CLAIMS, EVIDENCE, "last_day"),
     Rule("bulletins", "activity", "diaries of classes", SCHOOL_YEAR, A_SCHOOL_YEAR, '"on"'),

@@ -51,6 +51,17 @@ def test_a_round_of_talks_goes_from_wishes_to_signed_plans_beside_it(undisturbed
     assert figures["talk_mails"] > 200
 
 
+def test_three_bulletins_of_every_class_reach_every_home_once_and_one_of_them_is_late(
+    undisturbed: dict[str, Any],
+) -> None:
+    figures = undisturbed
+    assert figures["bulletins_sent"] == figures["bulletins_owed"] == 144
+    assert figures["bulletins_late"] == 1
+    assert figures["families_reached"] == figures["families_owed"] > 3_300
+    assert figures["bulletin_mails"] > 5_000
+    assert (figures["bulletins_lost"], figures["bulletins_twice"], figures["bulletins_misdirected"]) == (0, 0, 0)
+
+
 def test_killing_every_service_in_the_middle_of_its_work_changes_nothing(undisturbed: dict[str, Any]) -> None:
     killed = played("--kill", "each")
     assert {name: killed[name] for name in killed if name not in UNSTEADY} == {

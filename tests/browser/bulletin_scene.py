@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+from datetime import time as clock
+from functools import partial
 from html import unescape
 from io import BytesIO
 from uuid import UUID
@@ -17,7 +19,6 @@ from PIL import Image, ImageDraw
 from services.demo.forms import Changes
 from services.demo.people import UNMARKED, Adult, Pupil
 from services.demo.visitor import NotThere, Visitor
-from services.demo.people import Employee
 from tests.browser.scene import PERSON, Scene
 from tests.browser.town import PATIENCE, Town, name_of
 
@@ -35,8 +36,9 @@ ACTIVITIES = "Vi har läst om vikingar.\n\n## Det som kommer\n\n- Utflykt till s
 IN_ENGLISH = {
     "subject-en": "This autumn in our class",
     "learning-en": "We work in groups, and change groups every month. Nobody is to be left out.",
-    "activities-en": "We have read about Vikings.\n\n## To come\n\n- A trip to the lake\n- Lucia\n\nBring **warm clothes**.",
+    "activities-en": "We read about Vikings.\n\n## To come\n\n- A trip to the lake\n- Lucia\n\nBring **warm clothes**.",
 }
+GATHERED = timedelta(minutes=120)  # of the demo: by then all has been sent
 GOALS = "Alla elever ska känna sig trygga.\n\nVi läser tillsammans varje dag."
 ANSWERS = ((5, "Bra att få veta i god tid."), (4, ""), (5, ""), (3, "Gärna kortare."), (4, ""))  # from five on it shows
 
@@ -70,24 +72,39 @@ async def planned(town: Town) -> None:
     """As soon as everybody is there and the half-year has its plan; it is made at night, and a first day has none."""
     people, classes = len(town.cast.whole.pupils), len(town.cast.whole.classes)
     for service in ("bulletins", "notifications"):
-        await town.until(lambda service=service: town.ask(service, KNOWN, classes, int(0.98 * people)))
+        await town.until(partial(town.ask, service, KNOWN, classes, int(0.98 * people)))
     if not town.ask("bulletins", "select 1 from half_year"):
         with psycopg.connect(town.owner_url("bulletins")) as db:
             db.execute(NIGHT)
     await town.until(lambda: town.ask("bulletins", PLANNED, classes))
 
 
-async def link_in_a_mail(town: Town, owner: Adult, start: str) -> str:
-    """The newest link in somebody's mailbox whose path begins so, as soon as there is one."""
-    deadline, link = time.monotonic() + PATIENCE, re.compile(rf"https?://[^\s<>\"/]+({re.escape(start)}[\w.-]+)")
+async def mail_with(town: Town, owner: Adult, words: str) -> str:
+    """The page of the newest mail in somebody's mailbox with these words in it, as soon as there is one."""
+    deadline = time.monotonic() + PATIENCE
     async with httpx.AsyncClient(base_url=town.mails, trust_env=False) as browser:
         while time.monotonic() < deadline:
             box = (await browser.get("/list", params={"q": name_of(owner)})).text
-            for mail in re.findall(r"/mail/\d+", box):
-                if found := link.search(unescape((await browser.get(mail)).text)):
-                    return found[1]
+            for mail in dict.fromkeys(re.findall(r"/mail/\d+", box)):
+                if words in (page := unescape((await browser.get(mail)).text)):
+                    return page
             await asyncio.sleep(0.25)
-    raise AssertionError(f"No mail with {start} has come. {town.last_words()}")
+    raise AssertionError(f"No mail with {words!r} has come. {town.last_words()}")
+
+
+async def _now(town: Town) -> datetime:
+    """The demo's wall clock."""
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        said = re.search(r"<time>(\d+):(\d+)</time>", (await browser.get(f"{town.portal}/live")).text)
+    assert said
+    return datetime.combine(town.cast.day, clock(int(said[1]), int(said[2])))
+
+
+def link_in(mail: str, start: str) -> str:
+    """The first address in a mail whose path begins so."""
+    found = re.search(rf"https?://[^\s<>\"/]+{re.escape(start)}[\w.-]+", mail)
+    assert found, f"{start} is not in {mail[:2000]}"
+    return found.group()
 
 
 class _Making:
@@ -102,6 +119,7 @@ class _Making:
         """Everything, in the order in which people would do it."""
         await planned(self.town)
         cast = self.cast
+        await self._gathers()
         async with await self._in(cast.mentor) as mentor, await self._in(cast.principal) as principal:
             await self._letters(mentor, principal)
             await self._informs(principal)
@@ -110,9 +128,10 @@ class _Making:
         await self._talks()
         async with await self._in(cast.officer, self.town.sending) as officer:
             await self._own_words(officer)
+        mail = await mail_with(self.town, cast.guardian, SUBJECT)
         for name, start in (("reading", "/bulletins/read/"), ("leaving", "/unsubscribe/")):
-            self.ids[name] = (await link_in_a_mail(self.town, cast.guardian, start)).rpartition("/")[2]
-        return Made({}, self.ids)
+            self.ids[name] = link_in(mail, start).rpartition("/")[2]
+        return Made({"gathers": self._gatherer()}, self.ids)
 
     async def _in(self, person: PERSON, pages: str = "") -> Visitor:
         """Somebody at a browser, as soon as the portal knows them."""
@@ -142,7 +161,8 @@ class _Making:
         tomorrow = f"{self.cast.day + timedelta(days=1)}T09:00"
         await self._leaves(mentor, await self._begun(mentor, "scheduled"), when=tomorrow)
         await self._approved(mentor, principal)
-        await self._reached(sent), await self._reached(withdrawn)
+        for here in (sent, withdrawn):
+            await self._reached(here)
         await mentor.send((await mentor.open(f"{withdrawn}/preview")).form(f"{withdrawn}/withdraw"))
 
     async def _begun(self, mentor: Visitor, name: str) -> str:
@@ -228,6 +248,20 @@ class _Making:
         inside = [one for one in self.cast.whole.of_class(self.group) if one.marking == UNMARKED]
         return list({adult.id: adult for one in inside for adult in self.cast.home(one)[:1]}.values())
 
+    def _gatherer(self) -> Adult:
+        """A guardian of the class who gives no answers, with a mailbox that can be opened."""
+        asked = {self.cast.guardian.id, *(one.id for one in self._homes()[: len(ANSWERS) + 1])}
+        mine = (one for one in self._homes() if one.reachable and not one.simulated and one.id not in asked)
+        return next(mine)
+
+    async def _gathers(self) -> None:
+        """One has chosen to get it all together, at an hour that is near."""
+        at = await _now(self.town) + GATHERED
+        async with await self._in(self._gatherer(), self.town.portal) as home:
+            form = (await home.open("/preferences")).form("/preferences")
+            hows = {name: "digest" for name in form.choices if name in ("how_bulletins", "how_information")}
+            await home.send(form, {**hows, "digest_at": f"{at:%H:%M}"})
+
     def _namesake(self) -> Pupil:
         return next(one for one in self.cast.whole.of_class(self.group) if one.marking == UNMARKED)
 
@@ -253,7 +287,6 @@ class _Making:
         for address in ("rektor@skolan.example", "it@brohamn.example"):
             await officer.send((await officer.open("/sending/trial")).form(guests), {"address": address})
 
-
     async def _stronger(self, officer: Visitor) -> None:
         """As the demo's button does: a stronger login."""
         officer.pages, pages = self.town.portal, officer.pages
@@ -263,5 +296,7 @@ class _Making:
 
 def document() -> bytes:
     """The smallest PDF there is, with one empty page."""
-    pages = b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj 3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj"
-    return b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj " + pages + b"\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+    page = b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+    return (
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj " + page
+    )

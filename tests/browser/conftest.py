@@ -16,13 +16,14 @@ from tests.browser.visitor import PATIENCE_MS, Visitor, Watch, said
 NOWHERE_ELSE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # a page of ours needs nobody else's server
 HERE = Path(__file__).parent
 MISSING = "These tests need Chromium: `make test-browser` installs it, or set SKOLBRO_CHROMIUM to one."
+FIRST = ("test_talks.py", "test_bulletins.py")
 Enter = Callable[..., Awaitable[Visitor]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The round of talks comes first of these tests: a talk is held on its day, and the demo's day ends at midnight."""
+    """Talks and bulletins come first of these tests: a talk is held on its day, and the demo's day ends at midnight."""
     mine = [place for place, item in enumerate(items) if item.path.parent == HERE]
-    wanted = sorted((items[place] for place in mine), key=lambda item: item.path.name != "test_talks.py")
+    wanted = sorted((items[place] for place in mine), key=lambda item: item.path.name not in FIRST)
     for place, item in zip(mine, wanted, strict=True):
         items[place] = item
 
@@ -56,7 +57,7 @@ async def browser(browser_path: str) -> AsyncIterator[Browser]:
 @pytest.fixture
 async def enter(town: Town, browser: Browser) -> AsyncIterator[Enter]:
     """`await enter()`: somebody new in front of a browser. No page may have made the browser complain in the end."""
-    watch, contexts = Watch((town.portal, town.registry, town.scheduling, town.mails)), []
+    watch, contexts = Watch(town.ours), []
 
     async def new(*, javascript: bool = True, locale: str = "en-GB", **more: Any) -> Visitor:
         context = await browser.new_context(java_script_enabled=javascript, locale=locale, **more)

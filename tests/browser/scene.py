@@ -62,7 +62,13 @@ async def _found(town: Town) -> Scene:
     hosts = [one.id for one in cast.round.mentors]
     talk, round_id, pupil, guardians, host, commitment = (await _until(town, SIGNED, hosts))[0]
     ahead, _, others = (await _until(town, AHEAD, round_id))[0]
-    ids: dict[str, UUID | str] = {"talk": talk, "round": round_id, "pupil": pupil, "commitment": commitment, "ahead": ahead}
+    ids: dict[str, UUID | str] = {
+        "talk": talk,
+        "round": round_id,
+        "pupil": pupil,
+        "commitment": commitment,
+        "ahead": ahead,
+    }
     for name, query, values in (("proposal", PROPOSAL, (round_id,)), ("meeting", MEETING, ()), ("offer", OFFER, ())):
         ids[name] = (await _until(town, query, *values))[0][0]
     ids["check"] = _asked(town, commitment, host)

@@ -32,11 +32,11 @@ async def test_axe_finds_nothing_and_nothing_scrolls_sideways(enter: Enter, town
     found = []
     for width in WIDTHS:
         await visitor.page.set_viewport_size({"width": width, "height": 900})
-        assert await _overhang(visitor.page) == [], f"something is wider than {width} px"
+        assert await overhang(visitor.page) == [], f"something is wider than {width} px"
         for scheme, rules in SCHEMES:
             await visitor.page.emulate_media(color_scheme=scheme)
             result = await axe.run(visitor.page, options=rules)
-            found += [f"{width} {scheme}: {one}" for one in _told(result.response["violations"])]
+            found += [f"{width} {scheme}: {one}" for one in told(result.response["violations"])]
     assert not found, "\n".join(found)
 
 
@@ -46,7 +46,7 @@ async def _has_its_bones(page: Page) -> None:
     assert (await page.title()).endswith(" · Skolbro")
 
 
-async def _overhang(page: Page) -> list[str]:
+async def overhang(page: Page) -> list[str]:
     """What reaches beyond the right edge of the page, when the page scrolls sideways at all."""
     return list(
         await page.evaluate(
@@ -61,7 +61,7 @@ async def _overhang(page: Page) -> list[str]:
     )
 
 
-def _told(violations: list[dict[str, Any]]) -> list[str]:
+def told(violations: list[dict[str, Any]]) -> list[str]:
     return [
         f"{one['id']}: {node['target']} {node['failureSummary']}" for one in violations for node in one["nodes"][:3]
     ]

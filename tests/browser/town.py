@@ -37,7 +37,8 @@ from tests.connected.door_stage import HIGH, SUBSTANTIAL, provider, running_prov
 
 SKOLBRO = Path(sys.executable).with_name("skolbro")
 SPEED = 150  # the first notices after half a minute, and six minutes until midnight
-START_SECONDS, STOP_SECONDS, PATIENCE = 60.0, 20.0, 100.0
+START_SECONDS, STOP_SECONDS, PATIENCE = 240.0, 20.0, 100.0  # a first day has a half-year before it
+OPEN = "Step in as"  # what the demo says when its day begins
 MANY = "100000"
 DELIVERED = """
     select evidence_id from duty_moment join duty using (duty_id)
@@ -65,10 +66,17 @@ class Cast:
     round: RoundOfTalks  # the one that the demo plays
     other_classes: tuple[SchoolClass, SchoolClass]  # for rounds that tests open: nobody else has to do with them
     twins: tuple[Pupil, Pupil]  # two of one class that is in no round, too young to have to sign, and their guardians
+    hidden: Pupil  # with a protected identity, in a class of which nobody above is
+    beside: Pupil  # in that class too, with somebody at home whose mailbox can be opened
 
     def employee(self, person_id: UUID) -> Employee:
         """Who works there."""
         return next(one for one in self.whole.employees if one.id == person_id)
+
+    @property
+    def reader(self) -> Adult:
+        """Who reads what comes about `beside`."""
+        return _home(self.whole, self.beside)[0]
 
     def home(self, pupil: Pupil) -> list[Adult]:
         """Who answers for the pupil."""
@@ -89,6 +97,11 @@ class Town:
     data: Path
     cast: Cast
     made: list[object] = field(default_factory=list)  # what tests have made once for all of them
+
+    @property
+    def ours(self) -> tuple[str, ...]:
+        """Where our pages are."""
+        return self.portal, self.registry, self.scheduling, self.bulletins, self.sending, self.mails
 
     def ask(self, service: str, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows from the database of a service, as its owner sees it."""
@@ -143,7 +156,7 @@ def running_town() -> Iterator[Town]:
         demo.start()
         family: Sequence[psutil.Process] = []
         try:
-            demo.wait_until(lambda: _answers(f"http://127.0.0.1:{first}/health/ready"), START_SECONDS)
+            demo.wait_until(lambda: OPEN in demo.log.read_text(encoding="utf-8"), START_SECONDS)
             family = psutil.Process(demo.pid).children(recursive=True)
             town = _town(folder, first, issuer)
             _introduce(town)
@@ -166,6 +179,8 @@ def _demo(folder: Path, first: int, issuer: str) -> Child:
         "SKOLBRO_REQUESTS_PER_MINUTE": MANY,  # axe asks for every page many times a minute
         "SKOLBRO_VISITS_PER_MINUTE": MANY,
         "SKOLBRO_LOGINS_PER_MINUTE": MANY,
+        "BULLETINS_SEND_FROM": "00:00",  # no evening: the demo's day is shorter than the tests
+        "BULLETINS_SEND_UNTIL": "00:00",
     }
     command = [str(SKOLBRO), "demo", "--port", str(first), "--data", str(folder / "data"), "--speed", str(SPEED)]
     return Child("the demo", command, folder / "demo.log", env=env)
@@ -182,21 +197,20 @@ def free_first_port() -> int:
         return first
 
 
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).is_success
-    except httpx.TransportError:
-        return False
-
-
 def _town(folder: Path, first: int, issuer: str) -> Town:
     data = folder / "data"
     diary = open_diary(data, 7, 3, 1200, date.max)
     played = diary.played[-1].day
     services = ("portal", "registry", "scheduling", "bulletins", "notifications")
     ports = (*(ports_from(first)[name] for name in services), WorldPorts.from_first(first).pages)
+    portal, registry, scheduling, bulletins, sending, mails = (f"http://127.0.0.1:{port}" for port in ports)
     return Town(
-        *(f"http://127.0.0.1:{port}" for port in ports),
+        portal,
+        registry,
+        scheduling,
+        bulletins,
+        sending,
+        mails,
         issuer,
         data,
         cast_on(diary.model_copy(update={"played": []}), played),
@@ -228,7 +242,15 @@ def cast_on(diary: Diary, day: date) -> Cast:
         day=day,
         whole=whole,
         **_talks(whole, plan, seat),
+        **_beside(whole, seat),
     )
+
+
+def _beside(whole: Municipality, seat: SchoolClass) -> dict[str, Any]:
+    """Somebody with a protected identity in a class of a school for younger ones, and a classmate."""
+    hidden = next(one for one in whole.with_case(Case.PROTECTED) if one.school_class is not seat)
+    there = [one for one in whole.of_class(hidden.school_class.id) if one.case is Case.PLAIN]
+    return {"hidden": hidden, "beside": next(one for one in there if _home(whole, one))}
 
 
 def _talks(whole: Municipality, plan: Plan, seat: SchoolClass) -> dict[str, Any]:
@@ -269,6 +291,7 @@ def _introduce(town: Town) -> None:
     cast = town.cast
     known = {
         "guardian": {"pid": cast.guardian.civic_no, "acr": SUBSTANTIAL},
+        "beside": {"pid": cast.reader.civic_no, "acr": SUBSTANTIAL},
         "principal": {"eppn": cast.principal.account, "acr": SUBSTANTIAL},
         "officer": {"eppn": cast.officer.account, "acr": HIGH},
     }

@@ -18,7 +18,7 @@ class Visit:
     """A page: its name, who opens it (a part of the cast), the address, then links or buttons to follow from there.
 
     A link is the beginning of its address in the page's content. A page with a scene has ids of it in its address, and
-    is opened by a part of the scene. `press`, then: what is pressed, one after the other.
+    is opened by a part of the scene.
     """
 
     name: str
@@ -108,6 +108,7 @@ VISITS = (
     _talks("meeting", "first_home", "/meetings/{meeting}"),
     _talks("meeting-at-school", "first_mentor", "/meetings/{meeting}"),
     _talks("meeting-new", "first_mentor", "/meetings/new"),
+    _talks("meeting-edit", "first_mentor", "/meetings/{meeting}/edit"),
     _talks("minutes", "first_home", "/meetings/{meeting}/minutes"),
     _talks("offers", "first_mentor", "/offers"),
     _talks("offers-of-a-guardian", "first_home", "/offers"),
@@ -158,7 +159,7 @@ VISITS = (
     _letters("read-link-done", NOBODY, "/bulletins/read/{reading}?done=1"),
     _letters("read-link-over", NOBODY, "/bulletins/read/nothing", status=410),
     _sending("sending", "officer", "/sending"),
-    _sending("sending-words", "officer", "/sending/words", STRONGER),
+    _sending("sending-words", "officer", "/sending/words"),
     _sending("sending-wording", "officer", "/sending/words/bulletin_due", STRONGER),
     _sending("sending-trial", "officer", "/sending/trial", STRONGER),
     _sending("sending-letters", "principal", "/sending/letters"),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tests.connected.attack_bulletins import RECIPES, few, form, on, page, still_sent
 from tests.connected.attack_letters import PIXEL
-from tests.connected.attack_recipes import NOTIFICATIONS, Ask, inside, recipe, some
+from tests.connected.attack_recipes import NOTIFICATIONS, PORTAL, Ask, inside, recipe, some
 from tests.connected.attack_sending import WORDED
 from tests.connected.attack_stage import World, marks
 from tests.connected.attack_town import Thing
@@ -81,7 +81,7 @@ def choose(world: World, viewer: UUID) -> Iterator[Ask]:
 @on("/dialogue", "POST")
 def begin(world: World, viewer: UUID) -> Iterator[Ask]:
     mine, mentor = may_write(world, viewer), str(world.who["mentor"])
-    asked = {**SAID, "subject": "support", "party": [mentor]}
+    asked: dict[str, str | list[str]] = {**SAID, "subject": "support", "party": [mentor]}
     if viewer == world.who["guardian_a"]:
         child = str(world.who["child_1"])
         yield Ask("/dialogue", theirs=True, form={**asked, "pupil_id": child}, picture=("files", PIXEL))
@@ -171,3 +171,7 @@ def letters(act: str) -> None:
 
 for act in ("pdf", "print", "again"):
     letters(act)
+
+# Whoever logs out has nothing more to ask: this comes after everything else.
+LAST = (PORTAL, "POST", "/logout")
+RECIPES[LAST] = RECIPES.pop(LAST)

@@ -155,18 +155,21 @@ async def _bulletin(
     staff = writers | principal | (mentors_of(here, place, classes) if one.state in OUT else frozenset())
     reads = (homes | staff | here.ids(place.officer)) if one.state in OUT else frozenset[UUID]()
     reads -= abroad(here, place, one.mark)
-    knows, author = (reads | homes if reads else staff), here.who[place.hosts[classes[0]] if groups else place.principal]
+    knows, author = (
+        (reads | homes if reads else staff),
+        here.who[place.hosts[classes[0]] if groups else place.principal],
+    )
     row = _row(place, one, author, here.town.plant(staff) if one.state is BulletinState.RETURNED else None)
     await put(db, row)
     await put(db, *[t.BulletinGroup(bulletin_id=row.bulletin_id, group_id=group) for group in groups])
     subject = here.town.plant(knows)
     parts = {name: here.town.plant(knows) for name in (("learning", "activities") if groups else ("body",))}
-    of = {"bulletin_id": row.bulletin_id}
+    of: dict[str, Any] = {"bulletin_id": row.bulletin_id}
     await put(db, t.BulletinText(**of, language="sv", subject=subject, parts=parts))
     alt, named = here.town.plant(knows), here.town.plant(knows)
     files: dict[str, Any] = {**of, "added_at": TEN - 4 * DAY}
     picture, paper = uuid4(), uuid4()
-    bytes_of = {"size": len(PIXEL), "content": PIXEL}
+    bytes_of: dict[str, Any] = {"size": len(PIXEL), "content": PIXEL}
     await put(
         db,
         t.Attachment(**files, attachment_id=picture, name="bild.png", alt=alt, content_type="image/png", **bytes_of),

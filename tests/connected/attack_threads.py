@@ -73,7 +73,8 @@ async def _thread(
     here.town.meet(reading, here.ids(*parts) - hidden)
     here.town.meet(reading - hidden, {here.who[about]} - hidden)
     near = here.ids(*GONE.get(mark, ())) | here.near(here.who[about])
-    more = {"near": near, "message": held[0] if held else told[0], "file": told[1], "mark": mark}
+    more: dict[str, Any] = {"near": near, "message": held[0] if held else told[0], "file": told[1], "mark": mark}
+    more["about"] = here.who[about]
     acting = frozenset({writes}) if mark == "take-back" and writes else here.ids("guardian_b")
     acts = {mark: acting} if mark in ACTS else {}
     words = [(told[0], reading), *([(held[0], frozenset({writes}))] if held and writes else [])]
@@ -136,7 +137,11 @@ async def _with_who_left(here: Settling, db: AsyncSession) -> None:
     await put(db, t.Party(**its, person_id=late, joined_at=TEN - HOUR))
     await put(db, t.Party(**its, person_id=left, joined_at=TEN - 9 * DAY, left_at=TEN - 3 * DAY))
     here.town.things["thread"][-1] = Thing(
-        row.id, {"see": row.may["see"] | {late}, "ask": row.may["ask"] | {late}}, {}, row.tokens, {**row.more, "near": row.more["near"] | {left}}
+        row.id,
+        {"see": row.may["see"] | {late}, "ask": row.may["ask"] | {late}},
+        {},
+        row.tokens,
+        {**row.more, "near": row.more["near"] | {left}},
     )
     both = {late, left, *here.ids(*parts)}
     here.town.meet(both, both)

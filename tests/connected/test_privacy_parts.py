@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from deploy.embedded.postgres import Postgres
+from services.bulletins import consumers as bulletins_consumers
+from services.notifications import consumers as notifications_consumers
 from services.portal import consumers as portal_consumers
 from services.portal.store.audit import Look, note
 from services.portal.tables import audit_entry, roster
@@ -23,7 +25,7 @@ from services.registry.importer import rows_of
 from services.scheduling import consumers as scheduling_consumers
 from shared.clock import ManualClock
 from shared.events.envelope import Event, Outgoing, Received
-from shared.events.people import ConsentBasis, ConsentStated
+from shared.events.people import ConsentBasis, ConsentStated, PreferencesStated
 from shared.events.privacy import PrivacyAnswered, PrivacyRequested, PrivacyWish
 from shared.events.roster import GroupStated, GuardianshipsStated
 from shared.kit import Kit
@@ -39,6 +41,10 @@ from tests.unit.registry.rows import FATHER, MOTHER, PUPIL, SCHOOL, grown_up, me
 
 pytestmark = pytest.mark.connected
 GROUP = uuid4()
+CHOOSE = text(
+    "insert into preference (person_id, tenant_id, version, email, choices) "
+    "values (:person, :tenant, 1, true, cast(:choices as jsonb))"
+)
 
 
 def privacy(readers: Sequence[Reader]) -> Reader:
@@ -215,13 +221,116 @@ async def test_the_export_hands_out_what_talks_keep_about_a_person(world: World)
     assert {"wish", "need", "hold", "waiting"} <= set(await export(kit, guardian))
 
 
-async def export(kit: Kit, person_id: UUID) -> Mapping[str, list[dict[str, Any]]]:
-    """What the scheduling service hands out about somebody."""
+# Bulletins, conversations and what was sent: lists of ids in JSON, and words of several people in one thread.
+LEFT = {"outbox", "roster"}  # lists that the registry restates
+
+
+def readers_of(service: str) -> Sequence[Reader]:
+    """The readers of one of the services of this part."""
+    return {"bulletins": bulletins_consumers.readers(), "notifications": notifications_consumers.readers().all()}[
+        service
+    ]
+
+
+def said_in(world: World, about: UUID) -> tuple[str, ...]:
+    """What was written in conversations about this pupil."""
+    threads = {one.id for one in world.letters.things["thread"] if one.more["about"] == about}
+    kinds = ("thread", "message")
+    things = [one for kind in kinds for one in world.letters.things[kind] if one.more.get("thread", one.id) in threads]
+    return tuple(token for one in things for token in one.tokens)
+
+
+async def test_all_that_bulletins_and_conversations_know_of_a_pupil_goes_with_the_pupil(world: World) -> None:
+    """A mailing that somebody else got stays, and says no more whom it was about."""
+    kit, child = world.kits["bulletins"], world.who["child_1"]
+    mine, others = said_in(world, child), said_in(world, world.who["child_2"])
+    assert set(await found_in(kit, *mine)) == {"message"}
+    assert {"reach", "thread", "party", "owed", "known_talk", "roster"} <= set(await found_in(kit, str(child)))
+    kept = await found_in(kit, *others)
+    assert kept
+    await erase(kit, privacy(readers_of("bulletins")), child)
+    assert await found_in(kit, *mine) == {}
+    assert set(await found_in(kit, str(child))) <= LEFT
+    assert await found_in(kit, *others) == kept, "a brother's stays"
+
+
+async def test_what_a_guardian_wrote_and_read_goes_with_them_and_what_others_wrote_stays(world: World) -> None:
+    kit, guardian = world.kits["bulletins"], world.who["guardian_b"]
+    own = [one for one in world.letters.things["feedback"] if guardian in one.may["own"]]
+    theirs = said_in(world, world.who["child_1"])
+    before = await found_in(kit, *theirs)
+    await erase(kit, privacy(readers_of("bulletins")), guardian)
+    assert set(await found_in(kit, str(guardian))) <= LEFT
+    assert await found_in(kit, *marks(guardian)) == {}
+    assert await found_in(kit, *[token for one in own for token in one.tokens]) == {}
+    after = await found_in(kit, *theirs)
+    assert 0 < after["message"] < before["message"], "what the guardian wrote, and nothing else"
+
+
+async def test_of_a_teacher_who_is_erased_the_school_keeps_its_record_under_a_bare_id(world: World) -> None:
+    """Bulletins and messages are the school's; who wrote them is an id of nobody (docs/privacy.md)."""
+    kit, mentor = world.kits["bulletins"], world.who["mentor"]
+    bulletins = [token for one in world.letters.things["bulletin"] for token in one.tokens]
+    before = await found_in(kit, *bulletins)
+    await erase(kit, privacy(readers_of("bulletins")), mentor)
+    assert await found_in(kit, *marks(mentor)) == {}
+    assert set(await found_in(kit, str(mentor))) <= LEFT | {"bulletin", "message", "activity"}
+    assert await found_in(kit, *bulletins) == before
+
+
+async def test_of_what_was_sent_nothing_names_a_pupil_or_a_guardian_who_is_erased(world: World) -> None:
+    kit, child, guardian = world.kits["notifications"], world.who["child_1"], world.who["other_guardian"]
+    address = marks(guardian)[2]
+    async with kit.sessions.begin() as session:
+        guest = {"tenant_id": world.here.tenant, "address": address.lower(), "added_at": kit.clock.now()}
+        await session.execute(insert(kit.tables.outbox.metadata.tables["guest"]).values(**guest))
+    assert {"addressee", "notification", "letter"} <= set(await found_in(kit, str(child)))
+    assert {"addressee", "letter"} <= set(await found_in(kit, str(guardian)))
+    await erase(kit, privacy(readers_of("notifications")), child, guardian)
+    for one in (child, guardian):
+        assert set(await found_in(kit, str(one))) <= LEFT
+        assert await found_in(kit, *marks(one)) == {}, "an address among the guests of a trial goes too"
+
+
+async def test_what_a_guardian_chose_for_a_child_goes_with_the_child_and_is_said_anew(world: World) -> None:
+    kit, child, other, guardian = (world.here.kit, *(world.who[one] for one in ("child_1", "child_2", "guardian_a")))
+    chosen = [{"subject": "bulletins", "how": "off", "pupil_id": str(one)} for one in (child, other)]
+    async with kit.sessions.begin() as session:
+        row = {"person": guardian, "tenant": world.here.tenant, "choices": json.dumps(chosen)}
+        await session.execute(CHOOSE, row)
+    said = await erase(kit, privacy(portal_consumers.readers()), child)
+    [stated] = [one.event for one in said if isinstance(one.event, PreferencesStated) and not one.tombstone]
+    assert [one.pupil_id for one in stated.choices] == [other]
+    assert stated.version > 1
+    assert "preference" not in await found_in(kit, str(child))
+
+
+async def test_the_export_hands_out_what_bulletins_and_sending_keep_about_a_person(world: World) -> None:
+    child, guardian, mentor = (world.who[one] for one in ("child_1", "guardian_a", "mentor"))
+    pupil = await export(world.kits["bulletins"], child, readers_of("bulletins"))
+    assert {"thread", "message", "owed", "known_talk", "bulletin a home was sent"} <= set(pupil)
+    home = await export(world.kits["bulletins"], guardian, readers_of("bulletins"))
+    assert {"party", "message", "message_file"} <= set(home)
+    work = await export(world.kits["bulletins"], mentor, readers_of("bulletins"))
+    assert {"bulletin written", "diary written", "party"} <= set(work)
+    sent = await export(world.kits["notifications"], child, readers_of("notifications"))
+    assert {"addressee", "letter", "notification", "mailing"} <= set(sent)
+    assert not any(str(guardian) in json.dumps(row) for row in sent["mailing"]), "who else got it is theirs"
+    assert {"addressee", "letter"} <= set(
+        await export(world.kits["notifications"], guardian, readers_of("notifications"))
+    )
+
+
+async def export(
+    kit: Kit, person_id: UUID, readers: Sequence[Reader] | None = None
+) -> Mapping[str, list[dict[str, Any]]]:
+    """What a service (the scheduling service, when no readers are given) hands out about somebody."""
     now = kit.clock.now()
     asked = PrivacyRequested(request_id=uuid4(), wish=PrivacyWish.EXPORT, person_id=person_id, requested_at=now)
     received: list[Received[Event]] = [Received(asked, str(uuid4()).encode(), None, asked.topic, 0, 0)]
     async with kit.sessions.begin() as session:
-        [said] = await privacy(scheduling_consumers.readers()).handle(session, Batch(received, now))
+        reader = privacy(readers or scheduling_consumers.readers())
+        [said] = await reader.handle(session, Batch(received, now))
     assert isinstance(said.event, PrivacyAnswered)
     assert said.event.content
     return unpacked(said.event.content)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from importlib import import_module
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -49,9 +50,9 @@ def table(kit: Kit, name: str) -> Table:
     return kit.tables.outbox.metadata.tables[name]
 
 
-async def put(kit: Kit, name: str, **values: object) -> None:
+async def put(kit: Kit, where: str, /, **values: object) -> None:
     async with kit.sessions.begin() as session:
-        await session.execute(insert(table(kit, name)).values(**values))
+        await session.execute(insert(table(kit, where)).values(**values))
 
 
 async def left(kit: Kit, name: str) -> int:
@@ -164,6 +165,90 @@ async def test_an_offer_that_stands_stays_and_one_that_was_withdrawn_goes_with_t
         await put(kit, "offer_asked", **asked)
     assert await apply(kit) == {"offers of guardians": 1}
     assert [await left(kit, name) for name in ("offer", "offer_asked")] == [1, 1]
+
+
+async def test_a_conversation_goes_with_its_parties_messages_and_files(kits: Open, clock: ManualClock) -> None:
+    kit, now = kits("bulletins"), clock.now()
+    for days in (1101, 1099):
+        thread_id, message_id, at = uuid4(), uuid4(), now - timedelta(days=days)
+        its: dict[str, Any] = {"thread_id": thread_id, "tenant_id": uuid4(), "school_id": uuid4(), "pupil_id": uuid4()}
+        await put(kit, "thread", **its, subject="support", opened_at=at - timedelta(days=900), last_at=at)
+        await put(kit, "party", thread_id=thread_id, person_id=uuid4(), part="guardian", joined_at=at)
+        its = {"message_id": message_id, "thread_id": thread_id, "person_id": uuid4(), "words": "", "urgent": False}
+        await put(kit, "message", **its, written_at=at)
+        file = {"file_id": uuid4(), "message_id": message_id, "name": "", "content_type": "image/png"}
+        await put(kit, "message_file", **file, size=1, content=b"x")
+    tables = ("thread", "party", "message", "message_file")
+    assert await apply(kit) == {"conversations": 1}
+    assert [await left(kit, name) for name in tables] == [1] * 4
+
+
+async def test_a_bulletin_goes_after_five_years_with_its_files_and_its_readers_and_not_with_its_plan(
+    kits: Open, clock: ManualClock
+) -> None:
+    """A bulletin that filled a place of a half-year is kept as long as any other."""
+    kit, now = kits("bulletins"), clock.now()
+    for days in (5 * 365 + 1, 4 * 365):
+        await a_bulletin(kit, now - timedelta(days=days))
+    gone = await apply(kit)
+    assert gone["bulletins"] == 1
+    tables = ("bulletin", "bulletin_group", "bulletin_text", "attachment", "reach", "reading")
+    assert [await left(kit, name) for name in tables] == [1] * 6
+
+
+async def a_bulletin(kit: Kit, at: datetime) -> None:
+    """A bulletin that was sent then, in a place of the half-year that ended a month later, with all it leaves."""
+    bulletin_id, place_id, half_year_id, school_id = (uuid4() for _ in range(4))
+    half = {"half_year_id": half_year_id, "tenant_id": uuid4(), "school_id": school_id, "starts": at.date()}
+    await put(kit, "half_year", **half, ends=at.date() + timedelta(days=30), quota=3, approval=False, by_hand=False)
+    place = {"place_id": place_id, "half_year_id": half_year_id, "school_id": school_id, "group_id": uuid4()}
+    await put(kit, "place", **place, number=1, due_on=at.date(), bulletin_id=bulletin_id)
+    its = {"bulletin_id": bulletin_id, "version": 1, "tenant_id": uuid4(), "school_id": school_id}
+    its |= {"author_id": uuid4(), "kind": "bulletin", "edition": 1, "number": 1, "of": 3, "state": "sent", "waived": []}
+    await put(kit, "bulletin", **its, place_id=place_id, must_read=False, sent_at=at, written_at=at, changed_at=at)
+    of, who = {"bulletin_id": bulletin_id}, {"bulletin_id": bulletin_id, "person_id": uuid4(), "at": at}
+    await put(kit, "bulletin_group", **of, group_id=uuid4())
+    await put(kit, "bulletin_text", **of, language="sv", place=0, subject="", parts={})
+    file = {"attachment_id": uuid4(), "name": "", "alt": "", "content_type": "image/png", "size": 1, "content": b"x"}
+    await put(kit, "attachment", **of, **file, added_at=at)
+    await put(kit, "reach", **who, pupil_ids=[], status="delivered")
+    await put(kit, "reading", **who, how="portal")
+
+
+async def test_a_mailing_goes_with_its_addressees_and_letters_and_a_counter_with_its_minute(
+    kits: Open, clock: ManualClock
+) -> None:
+    kit, now = kits("notifications"), clock.now()
+    for days in (401, 399):
+        mailing_id, at, school_id = uuid4(), now - timedelta(days=days), uuid4()
+        its = {"mailing_id": mailing_id, "tenant_id": uuid4(), "school_id": school_id, "kind": "bulletin"}
+        its |= {"about_id": uuid4(), "group_ids": [], "day": at.date(), "path": "/", "must_read": False, "texts": []}
+        await put(kit, "mailing", **its, requested_at=at, send_at=at, status="done")
+        to = {"person_id": uuid4(), "pupil_ids": [], "status": "delivered", "why": "guardian", "moved_at": at}
+        await put(kit, "addressee", mailing_id=mailing_id, delivery_id=uuid4(), **to)
+        letter = {"letter_id": uuid4(), "school_id": school_id, "person_id": uuid4(), "mailing_id": mailing_id}
+        await put(kit, "letter", **letter, wanted_at=now)
+        await put(kit, "domain_minute", domain="x.example", minute=now - timedelta(hours=days - 390), used=1)
+        item = {"item_id": uuid4(), "person_id": uuid4(), "school_id": school_id, "source_id": mailing_id}
+        await put(kit, "digest_item", **item, kind="bulletin", path="/", at=at, digest_id=uuid4())
+    await apply(kit)
+    tables = ("mailing", "addressee", "letter", "digest_item", "domain_minute")
+    assert [await left(kit, name) for name in tables] == [1, 1, 1, 1, 2]
+    clock.instant = now + timedelta(days=1)
+    await apply(kit)
+    assert await left(kit, "domain_minute") == 0
+
+
+async def test_an_address_that_refused_mail_is_known_for_a_year_more_so_that_it_is_left_alone_for_longer(
+    kits: Open, clock: ManualClock
+) -> None:
+    kit, now = kits("notifications"), clock.now()
+    for days in (366, 364):
+        since = now - timedelta(days=days + 30)
+        its = {"fingerprint": str(days), "channel": "email", "reason": "hard", "since": since}
+        await put(kit, "suppression", **its, until=now - timedelta(days=days))
+    await apply(kit)
+    assert await left(kit, "suppression") == 1
 
 
 async def a_round(kit: Kit, ids: dict[str, UUID]) -> UUID:

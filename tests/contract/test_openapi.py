@@ -43,7 +43,7 @@ CHECKS = [
     openapi_checks.response_schema_conformance,
 ]
 SERVICES = ("portal", "registry", "scheduling", "absence", "bulletins", "notifications")
-WITH_PAGES = SERVICES[:3]
+WITH_PAGES = (*SERVICES[:3], "bulletins", "notifications")
 WHO = ("nobody", "guardian_a", "officer", "mentor", "principal")
 WHO_TALKS = WHO[3:]  # who has no more to open elsewhere than the others do
 

@@ -62,7 +62,7 @@ def add_dialogue(router: APIRouter, face: Face, settings: BulletinsSettings) -> 
         async with viewing(face.kit, roster, session) as view:
             found = await store.listed(view.db, view.standing.person.person_id)
             mine = [one for one, pupil in found if takes_part(view.standing, one, pupil)]
-            await looked(face, view, "conversations", [one.pupil_id for one in mine if one.pupil_name])
+            await looked(face, view, "conversation", [one.pupil_id for one in mine if one.pupil_name])
         me = view.standing.person.person_id
         lines = [(one, one.unread_by(me), _others(one, me)) for one in mine]
         return face.show(request, view, "dialogue.html", lines=lines, subjects=SUBJECTS, done=done)

@@ -51,11 +51,11 @@ def add_opening(router: APIRouter, face: Face, settings: BulletinsSettings) -> N
             if pupil is None:
                 pupils = await _pupils(view)
                 if len(pupils) != 1:
-                    await done(face, view, what="pupils to write about", pupils=pupils)
+                    await done(face, view, what="conversation", pupils=pupils)
                     return face.show(request, view, "dialogue_pupils.html", pupils=pupils)
                 pupil = next(iter(pupils))
             there, _ = await _around(view, pupil)
-            await done(face, view, what="new conversation", pupils=[pupil])
+            await done(face, view, what="conversation", pupils=[pupil])
         return _form(face, request, view, there)
 
     add_beginning(router, face, settings)
@@ -111,7 +111,8 @@ def add_asking_in(router: APIRouter, face: Face) -> None:
         async with viewing(face.kit, roster, session) as view:
             found, pupil, _ = await conversation_of(view, thread_id)
             there, _ = await _around(view, pupil.person_id)
-            may, inside = there.may_ask_in(view.standing.person.person_id), {one.person_id for one in found.parties if one.left_at is None}
+            may = there.may_ask_in(view.standing.person.person_id)
+            inside = {one.person_id for one in found.parties if one.left_at is None}
             fresh = [(one, may[one]) for one in dict.fromkeys(party or ()) if one in may and one not in inside]
             await act(view)
             await store.add_parties(view.db, thread_id, fresh, view.now)
@@ -159,7 +160,8 @@ async def _pupils(view: View) -> dict[UUID, str | None]:
     standing = view.standing
     ids = {*standing.children, *([standing.person.person_id] if standing.is_pupil else [])}
     ids |= {one for group in standing.mentor_groups.values() for one in members_on(group, standing.today)}
-    contacts, persons = await known(view.db, roster, ContactStated, ids), await known(view.db, roster, PersonStated, ids)
+    contacts = await known(view.db, roster, ContactStated, ids)
+    persons = await known(view.db, roster, PersonStated, ids)
     hidden = {one for one, person in persons.items() if is_protected(person) and one != standing.person.person_id}
     named = ((one, None if one in hidden else contact.full_name) for one, contact in contacts.items())
     return dict(sorted(named, key=lambda pair: (pair[1] is None, pair[1] or "", str(pair[0]))))

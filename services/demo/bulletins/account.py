@@ -27,7 +27,8 @@ class BulletinFigures:
 
     `families_owed`: pupils times bulletins, where somebody with the right has an address that works;
     `families_reached`: those of them where it came to at least one. `bulletins_lost`: somebody with the right and such
-    an address whom one never reached. `bulletins_late`: sent after their day. `bulletin_mails`: mails that bring one to somebody.
+    an address whom one never reached. `bulletins_late`: sent after their day. `bulletin_mails`: mails that bring one to
+    somebody.
     `bulletins_twice`: the same bulletin to the same person again. `bulletins_misdirected`: mails of the half-year to
     somebody without the right, or that name school or class to a protected home.
     """
@@ -66,11 +67,11 @@ class BulletinAccount:
 
     def figures(self) -> BulletinFigures:
         """Count everything."""
-        sent = self.facts.sent.values()
+        left = [self.facts.sent[one] for one in self.facts.left]
         return BulletinFigures(
             bulletins_owed=self.plan.owed,
-            bulletins_sent=len({(one.school_class.id, one.number) for one in sent}),
-            bulletins_late=sum(one.late for one in sent),
+            bulletins_sent=len({(one.school_class.id, one.number) for one in left}),
+            bulletins_late=sum(one.late for one in left),
             families_owed=len(self._owed),
             families_reached=sum(any(self.has(adult, one) for adult in adults) for one, adults in self._owed),
             bulletins_lost=len(self.lost()),
@@ -148,14 +149,14 @@ class BulletinAccount:
 
     def faults(self) -> list[str]:
         """What went wrong, one line a fault."""
-        sent = {(one.school_class.id, one.number) for one in self.facts.sent.values()}
+        left = {(one.school_class.id, one.number) for one in map(self.facts.sent.__getitem__, self.facts.left)}
         owed = [
             (one, number)
             for one in self.plan.classes
             for number in range(1, 1 + self.plan.owed // len(self.plan.classes))
         ]
         return [
-            *[f"bulletin {number} of {one.name} was not sent" for one, number in owed if (one.id, number) not in sent],
+            *[f"bulletin {number} of {one.name} was not sent" for one, number in owed if (one.id, number) not in left],
             *[f"bulletin {one.bulletin_id} never came to {adult.id}" for one, adult in self.lost()],
             *[f"bulletin {bulletin_id} came twice to {person}" for person, bulletin_id in self.twice()],
             *[

@@ -13,7 +13,7 @@ from services.demo.records import STOCKHOLM
 
 @dataclass(frozen=True)
 class Sent:
-    """A bulletin that a mentor has sent. `homes`: by pupil, everybody who was to be told in that moment."""
+    """A bulletin that a mentor lets leave. `homes`: by pupil, everybody who was to be told in that moment."""
 
     bulletin_id: UUID
     school_class: SchoolClass
@@ -35,11 +35,15 @@ class Sent:
 
 @dataclass
 class Facts:
-    """How far the half-year has come. `due`: the days a class's bulletins are due, as its mentor's page says."""
+    """How far the half-year has come. `due`: the days on which a school's bulletins are due, as a mentor's page says.
+
+    `sent`: what somebody has pressed the button for; `left`: what has gone for certain, approved where it must be.
+    """
 
     due: dict[UUID, list[date]] = field(default_factory=dict)
     begun: dict[tuple[UUID, int], UUID] = field(default_factory=dict)
     sent: dict[UUID, Sent] = field(default_factory=dict)
+    left: set[UUID] = field(default_factory=set)
     gathers: UUID | None = None  # who has asked for one message a day
     talkers: set[UUID] = field(default_factory=set)  # who takes part in the conversation
     read: int = 0
@@ -47,4 +51,4 @@ class Facts:
 
     def number(self, school_class: SchoolClass) -> int:
         """The number of the bulletin that a class writes next."""
-        return 1 + sum(one.school_class.id == school_class.id for one in self.sent.values())
+        return 1 + sum(self.sent[one].school_class.id == school_class.id for one in self.left)

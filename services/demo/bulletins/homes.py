@@ -16,7 +16,7 @@ from services.demo.talks.crowd import Crowd
 from services.demo.visitor import NotThere, Page, Visitor
 from shared.ids import derived_id
 
-PREFERENCES, GATHERED, AT = "/preferences", {"how_bulletins": "digest"}, "12:00"
+PREFERENCES, GATHERED, AT = "/preferences", {"how_bulletins": "digest"}, "12:30"
 THREAD = re.compile(r"/dialogue/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

@@ -14,7 +14,7 @@ from services.demo.catcher import END_OF_HEADERS, Mail
 PATH = re.compile(r"https?://[^/\s\"<>]+(/(?:bulletins|dialogue)(?:/[^\s\"<>]*)?)")
 READING = re.compile(r"https?://[^\s\"<>]+/bulletins/read/[^\s\"<>]+")
 HOME = re.compile(r"/bulletins/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
-TITLE = re.compile("|".join(one.format(number=r"\d+", name=r"\S+") for one in SUBJECT.values()))
+TITLE = re.compile("|".join(one.format(number=r"\d+", name=r"\w+") for one in SUBJECT.values()))
 
 
 class Letter(NamedTuple):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from time import monotonic
 from typing import Any
-from uuid import UUID
 
 from services.demo.bulletins.facts import Facts
 from services.demo.bulletins.homes import Homes
@@ -29,7 +28,7 @@ from services.demo.talks.crowd import Crowd
 from services.demo.timetable import local
 
 IMPORTED = time(15)
-READ, TALKED = (time(10, 15), time(11, 30)), time(11, 40)
+READ, TALKED = (time(11, 15), time(12, 15)), time(12, 20)
 ARRIVES_SECONDS = 25.0  # real ones, for all the mails of a day long ago
 LOOK_SECONDS = 0.25
 Say = Callable[[str], None]
@@ -49,6 +48,7 @@ class HalfYearPlay:
     facts: Facts = field(default_factory=Facts)
     failed: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    start_seconds: float = 0.0
 
     # Before the day
 
@@ -72,13 +72,10 @@ class HalfYearPlay:
             await does(Staff(self.plan, crowd, self.facts))
         finally:
             await crowd.end()
-        self.seconds[f"{at:%Y-%m-%d} start"] = ready - began
+        self.seconds[f"{at:%Y-%m-%d} start"] = self.start_seconds = ready - began
         self.seconds[f"{at:%Y-%m-%d} people"] = monotonic() - ready
         await self._arrived()
         self.seconds[f"{at:%Y-%m-%d} in all"] = monotonic() - began
-        print(
-            {k: round(v, 1) for k, v in self.seconds.items()}, self.missing(), crowd.asked, crowd.again, flush=True
-        )  # XXX
 
     async def _import(self, staff: Staff) -> None:
         await self._together(staff.is_known(one) for one in self.plan.classes)
@@ -87,9 +84,10 @@ class HalfYearPlay:
         await self._together(staff.plans(school) for school in self.plan.schools())
         await self._together(staff.writes(one) for one in self.plan.classes)
         await staff.trusts()
-        self.say(f"the half-year so far: {len(self.facts.sent)} classes have sent their first bulletin")
+        self.say(f"the half-year so far: {len(self.facts.left)} classes have sent their first bulletin")
 
     async def _second(self, staff: Staff) -> None:
+        await self._until(lambda: all(map(self._has_mail, self.plan.classes)))
         self._told("reminded of the second bulletin", [one for one in self.plan.classes if not self._has_mail(one)])
         portal = self._crowd(self.portal)
         homes = Homes(staff.crowd, portal, self.hops.world.mailboxes, self.facts)
@@ -155,7 +153,7 @@ class HalfYearPlay:
 
     async def _day(self, staff: Staff, homes: Homes) -> None:
         await self._together(self._third(staff, place, one) for place, one in enumerate(self.plan.classes))
-        self.say(f"bulletins: {len(self.facts.sent)} of {self.plan.owed} are sent; the homes read")
+        self.say(f"bulletins: {len(self.facts.left)} of {self.plan.owed} are sent; the homes read")
         by_class = {
             one.school_class.id: one.bulletin_id
             for one in self.facts.sent.values()
@@ -198,8 +196,3 @@ class HalfYearPlay:
         """All of them; what breaks is noted and breaks nothing else."""
         done: Iterable[object] = await asyncio.gather(*doings, return_exceptions=True)
         self.failed += [f"unexpected: {fault!r}" for fault in done if isinstance(fault, Exception)]
-
-
-def bulletin_ids(facts: Facts) -> list[UUID]:
-    """Every bulletin that was sent."""
-    return list(facts.sent)

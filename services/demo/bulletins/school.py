@@ -16,13 +16,14 @@ from services.demo.people import School, SchoolClass
 from services.demo.records import STOCKHOLM
 from services.demo.talks.crowd import Crowd
 from services.demo.visitor import NotThere, Page, Visitor
+from shared.clock import Clock
 
 PLAN, NEW = "/bulletins/plan", "/bulletins/new"
 WRITTEN = re.compile(r"/bulletins/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(?:edit|preview)")
 SEATS = re.compile(r"(\d+) pupils?</p>")
 PREVIEW, ADDING, FILING = ("act", "preview"), ("act", "add"), ("act", "file")
 PATIENCE = 60.0  # real seconds until everybody has come from the registry, or it is night at the schools
-SECOND_LANGUAGE = "en"
+SECOND_LANGUAGE, REASON = "en", "reason-"
 
 
 @dataclass
@@ -92,16 +93,17 @@ class Staff:
     async def writes(self, one: SchoolClass) -> None:
         """The mentor writes the next bulletin of a class and sends it, or gives it to the principal who sends it."""
         number = self.facts.number(one)
-        writing = _Writing(self.plan, self.facts, one, number)
+        writing = _Writing(self.plan, self.facts, one, number, self.crowd.clock)
         what = f"writing bulletin {number} of {one.name}"
         out = await self.crowd.does(one.mentor_id, what, writing.step, PATIENCE)
-        if out is not None and await self._leaves(one, out):
-            self._note(one, number, out)
+        if out is not None and (not self._approves(one, number) or await self._approved(one, out)):
+            self.facts.left.add(out)
 
-    async def _leaves(self, one: SchoolClass, bulletin_id: UUID) -> bool:
-        """True when nobody has to approve it, or the principal has."""
-        if one.school != self.plan.approving:
-            return True
+    def _approves(self, one: SchoolClass, number: int) -> bool:
+        return one.school == self.plan.approving and number == 1
+
+    async def _approved(self, one: SchoolClass, bulletin_id: UUID) -> bool:
+        """True when the principal has let it leave."""
         here = f"/bulletins/{bulletin_id}"
 
         async def step(visitor: Visitor) -> bool:
@@ -112,15 +114,6 @@ class Staff:
 
         return bool(await self.crowd.does(self.plan.principal_of(one.school).id, "approving a bulletin", step))
 
-    def _note(self, one: SchoolClass, number: int, bulletin_id: UUID) -> None:
-        at = self.crowd.clock.now()
-        on = at.astimezone(STOCKHOLM).date()
-        due = self.facts.due.get(one.id, [])
-        titles = frozenset(words.subject(language, one.name, number) for language in words.SUBJECT)
-        homes = self.plan.homes(one, on)
-        due_on = due[number - 1] if number <= len(due) else date.max
-        self.facts.sent[bulletin_id] = Sent(bulletin_id, one, number, at, due_on, titles, homes)
-
 
 @dataclass
 class _Writing:
@@ -130,6 +123,7 @@ class _Writing:
     facts: Facts
     of: SchoolClass
     number: int
+    clock: Clock
 
     @property
     def group(self) -> UUID:
@@ -138,27 +132,28 @@ class _Writing:
 
     async def step(self, visitor: Visitor) -> UUID:
         """Begin from the draft, edit, look at it, answer what the leak check asks, send it; its id."""
-        bulletin_id = await self._begun(visitor)
-        here = f"/bulletins/{bulletin_id}"
-        if await _is_open(visitor, here):
-            await self._edits(visitor, here)
-            await _sends(visitor, here)
-        return bulletin_id
-
-    async def _begun(self, visitor: Visitor) -> UUID:
         key = (self.of.id, self.number)
-        if key not in self.facts.begun:
-            if self.number == 1:
-                self.facts.due[self.of.id] = _days(await visitor.open(f"/bulletins/classes/{self.group}"))
-            page = await visitor.open(f"{NEW}?class={self.group}")
-            there = [WRITTEN.match(link) for link in page.leads_to("/bulletins/")]
-            mine = next((found[1] for found in there if found), None)
-            where = mine or await visitor.send(page.form(NEW), {"class": [str(self.group)]})
-            found = re.search(r"[0-9a-f-]{36}", where)
-            if found is None:
-                raise NotThere(f"beginning led to {where}")
-            self.facts.begun[key] = UUID(found[0])
+        again = key in self.facts.begun
+        if not again:
+            self.facts.begun[key] = await self._begins(visitor)
+        here = f"/bulletins/{self.facts.begun[key]}"
+        if again and not await _is_open(visitor, here):
+            return self.facts.begun[key]  # only the answer was lost
+        await self._edits(visitor, here)
+        await self._sends(visitor, here, self.facts.begun[key])
         return self.facts.begun[key]
+
+    async def _begins(self, visitor: Visitor) -> UUID:
+        if self.of.school.id not in self.facts.due:
+            self.facts.due[self.of.school.id] = _days(await visitor.open(f"/bulletins/classes/{self.group}"))
+        page = await visitor.open(f"{NEW}?class={self.group}")
+        there = [WRITTEN.match(link) for link in page.leads_to("/bulletins/")]
+        others = {str(one) for one in self.facts.begun.values()}
+        mine = next((found[0] for found in there if found and found[1] not in others), None)
+        where = mine or await visitor.send(page.form(NEW), {"class": [str(self.group)]})
+        if (found := WRITTEN.match(where)) is None:
+            raise NotThere(f"beginning led to {where}")
+        return UUID(found[1])
 
     async def _edits(self, visitor: Visitor, here: str) -> None:
         page = await visitor.open(f"{here}/edit")
@@ -178,6 +173,23 @@ class _Writing:
         await visitor.send(button, said, FILING, file)
         return (await visitor.open(f"{here}/edit")).form(f"{here}/edit")
 
+    async def _sends(self, visitor: Visitor, here: str, bulletin_id: UUID) -> None:
+        """Look at it as a home will; what the leak check found may stand, since it is about nobody in particular."""
+        page = await visitor.open(f"{here}/preview")
+        if (check := page.find(f"{here}/check")) and (asked := [one for one in check.choices if REASON in one]):
+            await visitor.send(check, dict.fromkeys(asked, "general"))
+            page = await visitor.open(f"{here}/preview")
+        self._presses(bulletin_id)
+        if "done=" not in await visitor.send(page.form(f"{here}/send")):
+            raise NotThere(f"{here} did not leave")
+
+    def _presses(self, bulletin_id: UUID) -> None:
+        """In this moment it leaves, and whoever is to be told now is to have it."""
+        at = self.clock.now()
+        titles = frozenset(words.subject(language, self.of.name, self.number) for language in words.SUBJECT)
+        due, homes = self.facts.due[self.of.school.id], self.plan.homes(self.of, at.astimezone(STOCKHOLM).date())
+        self.facts.sent[bulletin_id] = Sent(bulletin_id, self.of, self.number, at, due[self.number - 1], titles, homes)
+
     def _swedish(self, form: Form) -> dict[str, str]:
         drafted = dict(form.fields)
         learning = words.edited(drafted.get("learning-sv", ""), words.LEARNING, self.number)
@@ -194,19 +206,7 @@ class _Writing:
 
 async def _is_open(visitor: Visitor, here: str) -> bool:
     """True while it is not sent, nor given to the principal."""
-    page = await visitor.open(f"{here}/preview")
-    return page.find(f"{here}/send") is not None
-
-
-async def _sends(visitor: Visitor, here: str) -> None:
-    """Look at it as a home will; what the leak check found may stand, since it is about nobody in particular."""
-    page = await visitor.open(f"{here}/preview")
-    if (check := page.find(f"{here}/check")) and (asked := [one for one in check.choices if one.startswith("reason-")]):
-        await visitor.send(check, dict.fromkeys(asked, "general"))
-        page = await visitor.open(f"{here}/preview")
-    await visitor.send(page.form(f"{here}/send"))
-    if await _is_open(visitor, here):
-        raise NotThere(f"{here} did not leave")
+    return f"{here}/edit" in (await visitor.open(f"{here}/preview")).leads_to(here)
 
 
 def _days(page: Page) -> list[date]:

@@ -41,6 +41,14 @@ NAMELESS = text(
     "moments as (update duty_moment set duty_id = nameless.after, evidence_id = null "
     "from nameless where duty_moment.duty_id = nameless.before) select before from nameless"
 )
+# How somebody else wants to hear about a child that is gone: what they chose for it is nobody's any more.
+NOT_FOR = text(
+    "update preference set version = greatest(version + 1, :version), choices = (select "
+    "coalesce(jsonb_agg(one), '[]') from jsonb_array_elements(choices) one "
+    "where coalesce(one ->> 'pupil_id', '') <> all(cast(:ids as text[]))) "
+    "where exists (select from jsonb_array_elements(choices) one where one ->> 'pupil_id' = any(cast(:ids as text[]))) "
+    "and person_id <> all(cast(:own as uuid[])) returning *"
+)
 
 
 @dataclass
@@ -140,6 +148,7 @@ class PortalPart:
         await session.execute(delete(read).where(read.c.duty_id.in_(nameless)))
         said = await _consents_gone(session, [str(one) for one in ids])
         said += await _preferences_gone(session, ids)
+        said += await _choices_gone(session, ids, now)
         said += await _exports_gone(session, ids, now)
         return len(nameless), said
 
@@ -162,6 +171,12 @@ async def _preferences_gone(session: AsyncSession, ids: Sequence[UUID]) -> list[
     table = table_of(Preference)
     said = await session.scalars(select(table.c.person_id).where(table.c.person_id.in_(ids)))
     return [Outgoing(PreferencesStated(person_id=one, version=0), tombstone=True) for one in said]
+
+
+async def _choices_gone(session: AsyncSession, ids: Sequence[UUID], now: datetime) -> list[Outgoing]:
+    asked = {"ids": [str(one) for one in ids], "own": list(ids), "version": int(now.timestamp() * 1000)}
+    rows = (await session.execute(NOT_FOR, asked)).mappings()
+    return [Outgoing(PreferencesStated.model_validate(dict(row))) for row in rows]
 
 
 async def _exports_gone(session: AsyncSession, ids: Sequence[UUID], now: datetime) -> list[Outgoing]:

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path, Request
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
+from starlette.types import Message
 
 from services.portal.store.leaving import choose_all
 from services.portal.tables import roster
@@ -24,6 +25,7 @@ from shared.roster.projection import known
 from shared.web.pages import Pages
 
 BACK = "back"
+LARGEST = 10_000  # bytes of what a mail program sends; nobody is logged in, so nothing larger is taken in
 NAMES = {
     Subject.TALKS: N_("Talks, what was agreed in them, and meetings"),
     Subject.BULLETINS: N_("Bulletins from the classes"),
@@ -61,8 +63,17 @@ def _ours(links: Links, token: str) -> Leaving:
 
 async def _wants_back(request: Request) -> bool:
     """True for the button back. Whatever else is sent is a leave: mail programs send `List-Unsubscribe=One-Click`."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST:
+            return False
+
+    async def again() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
     try:
-        return BACK in await request.form(max_files=1, max_fields=10)
+        return BACK in await Request(request.scope, again).form(max_files=1, max_fields=10)
     except StarletteHTTPException:  # a form nobody can read
         return False
 

@@ -97,7 +97,7 @@ def mail(number: int, adult: Adult, link: str, entry: str = "") -> Mail:
     if entry:
         message.add_alternative(entry.encode(), "text", "calendar")
     at = datetime.fromisoformat("2026-11-23T08:00:00+00:00")
-    return Mail(number, at, "skola@skolbro.example", adult.emails[0], f"<{number}@skolbro.example>", bytes(message))
+    return Mail.of(number, at, "skola@skolbro.example", adult.emails[0], f"<{number}@skolbro.example>", bytes(message))
 
 
 def calendar(talk_id: UUID, when: When, sequence: int = 0, method: str = "REQUEST") -> str:

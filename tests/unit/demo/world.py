@@ -30,7 +30,7 @@ def letter(number: int, at: datetime, recipient: str, about: UUID | None) -> Mai
     message["Subject"] = "Ett meddelande från skolan"
     message["Message-ID"] = f"<{number}@skolbro.example>"
     message.set_content(f"Läs mer: http://127.0.0.1:8000/n/{about}\n" if about else "Lektioner saknar rapport.\n")
-    return Mail(number, at, "skola@skolbro.example", recipient, f"<{number}@skolbro.example>", bytes(message))
+    return Mail.of(number, at, "skola@skolbro.example", recipient, f"<{number}@skolbro.example>", bytes(message))
 
 
 @dataclass
