@@ -87,6 +87,8 @@ class _Reader(HTMLParser):
 
 def _input(form: Form, name: str, said: Mapping[str, str]) -> None:
     kind, value = said.get("type", "text"), said.get("value", "")
+    if kind == "file":  # none is chosen
+        return
     if kind in CHOSEN:
         value = said.get("value", "on")
         form.choices.setdefault(name, []).append(value)

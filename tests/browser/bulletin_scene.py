@@ -82,7 +82,7 @@ async def planned(town: Town) -> None:
 async def mail_with(town: Town, owner: Adult, words: str) -> str:
     """The page of the newest mail in somebody's mailbox with these words in it, as soon as there is one."""
     deadline = time.monotonic() + PATIENCE
-    async with httpx.AsyncClient(base_url=town.mails, trust_env=False) as browser:
+    async with httpx.AsyncClient(base_url=town.mails, trust_env=False, timeout=30) as browser:
         while time.monotonic() < deadline:
             box = (await browser.get("/list", params={"q": name_of(owner)})).text
             for mail in dict.fromkeys(re.findall(r"/mail/\d+", box)):

@@ -40,9 +40,10 @@ SPEED = 150  # the first notices after half a minute, and six minutes until midn
 START_SECONDS, STOP_SECONDS, PATIENCE = 240.0, 20.0, 100.0  # a first day has a half-year before it
 OPEN = "Step in as"  # what the demo says when its day begins
 MANY = "100000"
+NOTICES = "duty_moment join duty using (duty_id) where kind = 'same_day_notice'"
 DELIVERED = """
     select evidence_id from duty_moment join duty using (duty_id)
-    where pupil_id = %s and duty_moment.status = 'delivered' and evidence_id is not null
+    where pupil_id = %s and kind = 'same_day_notice' and duty_moment.status = 'delivered' and evidence_id is not null
 """
 
 
@@ -119,12 +120,12 @@ class Town:
 
     async def many_told(self, many: int = 40) -> None:
         """As soon as the ledger has so many notices as delivered: then every page has something to show."""
-        query = "select 1 from duty_moment where status = 'delivered' having count(*) >= %s"
+        query = f"select 1 from {NOTICES} and duty_moment.status = 'delivered' having count(*) >= %s"
         await self.until(lambda: self.ask("portal", query, many))
 
     async def understood(self) -> None:
         """As soon as it has come to the ledger that somebody at home has read a notice."""
-        await self.until(lambda: self.ask("portal", "select 1 from duty_moment where status = 'understood'"))
+        await self.until(lambda: self.ask("portal", f"select 1 from {NOTICES} and duty_moment.status = 'understood'"))
 
     async def quarantined(self) -> None:
         """As soon as a change has been kept for a registrar to look at."""
