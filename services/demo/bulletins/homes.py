@@ -47,7 +47,8 @@ class Homes:
         async def step(visitor: Visitor) -> bool:
             return bool((await visitor.open(here)).text)
 
-        self.facts.read += bool(await self.crowd.does(adult.id, "reading a bulletin", step))
+        if await self.crowd.does(adult.id, "reading a bulletin", step):
+            self.facts.read += 1
 
     async def confirms(self, adult: Adult, bulletin_id: UUID) -> None:
         """Somebody presses “I have read this” behind the link in the mail, without logging in."""
@@ -62,7 +63,8 @@ class Homes:
             await visitor.send(page.form(path))
             return True
 
-        self.facts.read += bool(await self.crowd.does(me, "saying that one has read", step))
+        if await self.crowd.does(me, "saying that one has read", step):
+            self.facts.read += 1
 
     def _link(self, adult: Adult, bulletin_id: UUID) -> str:
         """The link in this person's mail. Raises NotThere while it has not come."""

@@ -235,6 +235,8 @@ NEXT_ONESELF = {
 LOOKED_AT = {
     "home": N_("The first page"),
     "conversation": N_("A conversation"),
+    "bulletin homes": N_("Which homes a bulletin has reached"),
+    "letters": N_("Letters to be printed"),
     "notice": N_("A message"),
     "notice at school": N_("A message to the home"),
     "notice read": N_("Said that a message was read"),
