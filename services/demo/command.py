@@ -42,6 +42,7 @@ Pupils = Annotated[int, typer.Option(min=FEWEST_PUPILS, help="How many pupils.")
 Port = Annotated[int, typer.Option(min=1, max=65_000, help="The first port; the portal is there, the rest above it.")]
 Data = Annotated[Path, typer.Option(help="Where the database, the logs and the demo's memory are kept.")]
 Seed = Annotated[int, typer.Option(help="Another number grows another municipality.")]
+HalfYear = Annotated[bool, typer.Option(help="Play the half-year of bulletins that led to the first day before it.")]
 Kill = Annotated[list[str] | None, typer.Option(hidden=True)]
 
 
@@ -54,6 +55,7 @@ def demo(
     port: Port = FIRST_PORT,
     data: Data = DATA,
     seed: Seed = 7,
+    half_year: HalfYear = True,
     kill: Kill = None,
 ) -> None:
     """A municipality that does not exist and one school day in it, live."""
@@ -68,6 +70,7 @@ def demo(
             schools=schools,
             pupils=pupils,
             seed=seed,
+            half_year=half_year,
             first_port=None if once else port,
             grace_minutes=GRACE_ONCE if once else GRACE,
             kill=tuple(kill or ()),

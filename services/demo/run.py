@@ -62,6 +62,7 @@ class Wishes:
     seed: int
     first_port: int | None
     grace_minutes: int
+    half_year: bool = True
     kill: Sequence[str] = ()
 
 
@@ -109,7 +110,7 @@ class Demo:
         clock = DemoClock(PacedClock(plan.opens, datetime.now(UTC) + WARM_UP, wishes.speed))
         self.world = World(stage, plan, clock, ports, self.diary, wishes.data)
         self.talks = self._round()
-        self.half_year = None if self.diary.played else self._half_year()
+        self.half_year = self._half_year() if wishes.half_year and not self.diary.played else None
         self.diary.begin(day)
         self.diary.write(wishes.data)
 

@@ -184,6 +184,7 @@ def _demo(folder: Path, first: int, issuer: str) -> Child:
         "BULLETINS_SEND_UNTIL": "00:00",
     }
     command = [str(SKOLBRO), "demo", "--port", str(first), "--data", str(folder / "data"), "--speed", str(SPEED)]
+    command.append("--no-half-year")  # the scene writes bulletins of its own
     return Child("the demo", command, folder / "demo.log", env=env)
 
 
