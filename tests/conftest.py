@@ -17,6 +17,7 @@ from tests.stack import Stack, running_postgres
 SCHOOL_MORNING = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let what shares a scene run on one worker: all that needs a browser, and each file. The browser begins first."""
     for item in items:
