@@ -28,9 +28,9 @@ check: setup ## lint, format, types, walls between the services, sizes
 	$(RUN) python -m tests.sizes services shared deploy
 
 .PHONY: test
-test: setup ## every test, on real servers: two halves beside each other, then the demo's days alone
-	$(RUN) pytest -n 2 --dist loadgroup -m "not demo"
-	$(RUN) pytest -m demo
+test: setup ## every test, on real servers: two halves beside each other, then alone what has a whole town to itself
+	$(RUN) pytest -n 2 --dist loadfile -m "not demo and not browser"
+	$(RUN) pytest -m "demo or browser"
 
 .PHONY: test-browser
 test-browser: setup chromium ## the pages, as people use them, in Chromium (installs it on Debian when it is missing)

@@ -17,15 +17,6 @@ from tests.stack import Stack, running_postgres
 SCHOOL_MORNING = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what shares a scene run on one worker: all that needs a browser, and each file. The browser begins first."""
-    for item in items:
-        group = "browser" if item.get_closest_marker("browser") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _logs() -> None:
     """Log as a service does, but only what went wrong."""
