@@ -39,6 +39,7 @@ NEAR = {
     "other_child_2": ("other_guardian_2", "other_mentor"),
 }
 SE_NO_REASONS = "other_child_2"  # 16, in Norway: reasons and support measures are their own
+LETTERS = str.maketrans("0123456789", "ghijklmnop")  # digits could look like somebody's number
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Town:
 
     def plant(self, knowing: Iterable[UUID]) -> str:
         """A string that occurs nowhere else."""
-        planted = f"Planterat{uuid4().hex[:14]}"
+        planted = f"Planterat{uuid4().hex[:14].translate(LETTERS)}"
         self.planted[planted] = set(knowing)
         return planted
 

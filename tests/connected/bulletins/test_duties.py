@@ -162,6 +162,7 @@ async def test_a_class_that_begins_mid_half_year_owes_only_what_falls_due_afterw
     inside = (Membership(person_id=stage.who["hugo"], starts=start),)
     place = {"tenant_id": stage.tenant, "school_id": stage.school["north"]}
     await stage.hear(GroupStated(group_id=new, version=1, name="5Ö", kind="Klass", members=inside, **place))
+    await stage.hear(stage.post_stated("malte", "north", "5Ö", post_id=uuid4()))
     await stage.night()
     rows = await stage.rows("select number, due_on from place where group_id = :id order by 1", id=new)
     assert [(row.number, row.due_on) for row in rows] == [(1, SECOND), (2, THIRD)]
