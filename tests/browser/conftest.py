@@ -16,7 +16,7 @@ from tests.browser.visitor import PATIENCE_MS, Visitor, Watch, said
 NOWHERE_ELSE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # a page of ours needs nobody else's server
 HERE = Path(__file__).parent
 MISSING = "These tests need Chromium: `make test-browser` installs it, or set SKOLBRO_CHROMIUM to one."
-FIRST = ("test_talks.py", "test_bulletins.py")
+FIRST = ("test_talks.py", "test_bulletins.py", "test_people_use_it.py")
 Enter = Callable[..., Awaitable[Visitor]]
 
 

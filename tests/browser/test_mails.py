@@ -8,7 +8,6 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
-from services.demo.people import Adult
 from tests.browser.bulletin_scene import SUBJECT, bulletin_scene, mail_with
 from tests.browser.test_every_page import EVERYTHING, overhang, told
 from tests.browser.town import Town
@@ -18,22 +17,18 @@ WIDTHS = (320, 800)
 CUT_BY_GMAIL = 102_000  # bytes of HTML: what is longer is cut
 NOT_OF_A_MAIL = {rule: {"enabled": False} for rule in ("landmark-one-main", "region")}  # those of the page around it
 LOADS = re.compile(r"<(?:img|link|script|iframe|object|embed|video|audio)\b|url\(|@import", re.IGNORECASE)
-MAILS = ("bulletin", "notice", "digest")
+MAILS = ("bulletin", "notice")
 axe = Axe()
 
 
 async def mail_of(town: Town, name: str) -> str:
     """The HTML of one of these mails, as it lies in a mailbox of the demo."""
-    made, cast = await bulletin_scene(town), town.cast
-    gathers = made.people["gathers"]
-    assert isinstance(gathers, Adult)
-    match name:
-        case "bulletin":
-            page = await mail_with(town, cast.guardian, f"{SUBJECT}</h1>")
-        case "notice":
-            page = await mail_with(town, cast.guardian, f"/n/{await town.told()}")
-        case _:
-            page = await mail_with(town, gathers, f"{SUBJECT}</a>")
+    await bulletin_scene(town)
+    cast = town.cast
+    if name == "bulletin":
+        page = await mail_with(town, cast.guardian, f"{SUBJECT}</h1>")
+    else:
+        page = await mail_with(town, cast.guardian, f"/n/{await town.told()}")
     found = re.search(r'srcdoc="(.*?)"></iframe>', page, re.DOTALL)
     assert found, page[:2000]
     return found[1]

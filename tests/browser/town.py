@@ -36,8 +36,8 @@ from shared.roster.standing import OFFICERS
 from tests.connected.door_stage import HIGH, SUBSTANTIAL, provider, running_provider
 
 SKOLBRO = Path(sys.executable).with_name("skolbro")
-SPEED = 150  # the first notices after half a minute, and six minutes until midnight
-START_SECONDS, STOP_SECONDS, PATIENCE = 240.0, 20.0, 100.0  # a first day has a half-year before it
+SPEED = 90  # the first notices after a minute, and ten minutes until midnight
+START_SECONDS, STOP_SECONDS, PATIENCE = 240.0, 20.0, 110.0  # a first day has a half-year before it
 OPEN = "Step in as"  # what the demo says when its day begins
 MANY = "100000"
 NOTICES = "duty_moment join duty using (duty_id) where kind = 'same_day_notice'"
