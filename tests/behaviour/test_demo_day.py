@@ -29,7 +29,8 @@ def played(*options: str, seconds: float = 280) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def undisturbed() -> dict[str, Any]:
-    return played("--no-half-year")
+    """With the half-year before it."""
+    return played(seconds=560)
 
 
 def test_every_duty_is_met_once_and_nobody_else_is_told(undisturbed: dict[str, Any]) -> None:
@@ -51,8 +52,10 @@ def test_a_round_of_talks_goes_from_wishes_to_signed_plans_beside_it(undisturbed
     assert figures["talk_mails"] > 200
 
 
-def test_three_bulletins_of_every_class_reach_every_home_once_and_one_of_them_is_late() -> None:
-    figures = played(seconds=560)
+def test_three_bulletins_of_every_class_reach_every_home_once_and_one_of_them_is_late(
+    undisturbed: dict[str, Any],
+) -> None:
+    figures = undisturbed
     assert figures["bulletins_sent"] == figures["bulletins_owed"] == 144
     assert figures["bulletins_late"] == 1
     assert figures["families_reached"] == figures["families_owed"] > 3_200
@@ -62,6 +65,14 @@ def test_three_bulletins_of_every_class_reach_every_home_once_and_one_of_them_is
 
 def test_killing_every_service_in_the_middle_of_its_work_changes_nothing(undisturbed: dict[str, Any]) -> None:
     killed = played("--no-half-year", "--kill", "each")
-    assert {name: killed[name] for name in killed if name not in UNSTEADY} == {
-        name: undisturbed[name] for name in undisturbed if name not in UNSTEADY
+    assert steady(killed) == steady(undisturbed)
+
+
+def steady(figures: dict[str, Any]) -> dict[str, Any]:
+    """What is the same on every such day, with the half-year or without it."""
+    of_the_half_year = ("bulletin", "families_owed", "families_reached")
+    return {
+        name: figure
+        for name, figure in figures.items()
+        if name not in UNSTEADY and not name.startswith(of_the_half_year)
     }
