@@ -6,33 +6,20 @@ on) is not made up: it is shown as […] with a line that says so and where the 
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
 from uuid import UUID
 
-import font_source_sans_pro
-from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
 from markdown_it.token import Token
 from PIL import Image
 
 from services.bulletins.texts import ATTACHED, READER, UNSEEN
+from shared.pdf import BRIDGE, INK, LINE, MARGIN, QUIET, WITH_ITALICS, Document
 
-FOLDER = Path(font_source_sans_pro.font_directory)
-FACE = "Source Sans Pro"
-FONTS = {"": "Regular", "B": "Semibold", "I": "It", "BI": "SemiboldIt"}
-INK, QUIET, BRIDGE, LINE = (31, 41, 46), (89, 100, 107), (28, 106, 103), (214, 208, 196)
-MARGIN, INDENT, HIGHEST = 22, 7, 110  # mm
+INDENT, HIGHEST = 7, 110  # mm
 SIZE, HEIGHT = 11, 5.8  # points, mm
-UNPRINTABLE, GAP = "[…]", "\x01"
-GAPS = re.compile(f"{GAP}(?:[ {GAP}]*{GAP})?")
 
 
 @dataclass(frozen=True)
@@ -79,55 +66,44 @@ def bulletin_pdf(paper: BulletinPaper) -> bytes:
 
 def printable(text: str) -> str:
     """The text as the typeface can show it: signs it lacks come without their accents, or as […]."""
-    return _set(text)[0]
+    return WITH_ITALICS.printable(text)
 
 
-class _Paper(FPDF):
+class _Paper(Document):
     def __init__(self, paper: BulletinPaper) -> None:
-        super().__init__(format="A4")
-        self.paper, self.left_out = paper, False
+        super().__init__(WITH_ITALICS, paper.at, paper.title, paper.language)
+        self.paper = paper
         self.lists: list[int | None] = []  # of open lists: the next number
         self.quotes = 0
-        self.set_creation_date(paper.at)
-        self.set_title(printable(paper.title))
-        self.set_lang(paper.language)
-        self.set_creator("Skolbro")
-        self.set_producer("Skolbro")
-        self.set_display_mode("fullwidth")
-        for style, name in FONTS.items():
-            self.add_font(FACE, style, str(FOLDER / f"SourceSansPro-{name}.ttf"))
-        self.set_margins(MARGIN, MARGIN, MARGIN)
         self.c_margin = 0  # words and pictures begin on one line
-        self.set_auto_page_break(True, MARGIN)
-        self.alias_nb_pages("{pages}")
 
     def footer(self) -> None:
         """The number of the page, of how many."""
         self.set_y(-15)
         self.set_x(MARGIN)
-        self._ink(9, QUIET)
+        self.ink(9, QUIET)
         words = printable(self.paper.page_of % {"page": self.page_no(), "pages": "{pages}"})
         self.cell(self.w - 2 * MARGIN, 5, words, align="R")
 
     def head(self) -> None:
-        self._ink(22, INK, "B")
-        self._lines(self.paper.title, 9)
-        self._ink(12, QUIET)
-        self._lines(self.paper.lead, 6)
+        self.ink(22, INK, "B")
+        self.lines(self.paper.title, 9)
+        self.ink(12, QUIET)
+        self.lines(self.paper.lead, 6)
         self.ln(3)
         for name, value in self.paper.facts:
-            self._ink(10.5, QUIET)
-            self.cell(38, 6, self._said(name))
-            self._ink(10.5, INK)
-            self._lines(value, 6)
+            self.ink(10.5, QUIET)
+            self.cell(38, 6, self.said(name))
+            self.ink(10.5, INK)
+            self.lines(value, 6)
 
     def heading(self, text: str, level: int) -> None:
         self.ln(6 if level == 1 else 3)
         if self.will_page_break(24):
             self.add_page()
-        self._ink(14 if level == 1 else 12, BRIDGE if level == 1 else INK, "B")
+        self.ink(14 if level == 1 else 12, BRIDGE if level == 1 else INK, "B")
         self.start_section(printable(text), level=level - 1)
-        self._lines(text, 7)
+        self.lines(text, 7)
         self.ln(1)
 
     def blocks(self, tokens: Sequence[Token], named: set[UUID]) -> None:
@@ -162,14 +138,9 @@ class _Paper(FPDF):
         self.image(BytesIO(picture.content), w=wide, alt_text=printable(picture.alt) or None)
         self.ln(1)
         if picture.alt:
-            self._ink(9, QUIET)
-            self._lines(picture.alt, 4.5)
+            self.ink(9, QUIET)
+            self.lines(picture.alt, 4.5)
         self.ln(2)
-
-    def quietly(self, text: str) -> None:
-        self.ln(6)
-        self._ink(9, QUIET)
-        self._lines(text, 5)
 
     def _block(self, token: Token) -> None:
         """Begin or end a list, an item or a quotation."""
@@ -205,7 +176,7 @@ class _Paper(FPDF):
             self.lists[-1] = number + 1
         if self.will_page_break(HEIGHT):
             self.add_page()
-        self._ink(SIZE, QUIET)
+        self.ink(SIZE, QUIET)
         self.set_x(self.l_margin - INDENT)
         self.cell(INDENT, HEIGHT, mark)
 
@@ -213,8 +184,8 @@ class _Paper(FPDF):
         shown: list[Picture] = []
         began = self.x, self.y
         for words, style, href in _runs(inline, self.paper, named, shown):
-            self._ink(SIZE, QUIET if self.quotes else (BRIDGE if href else INK), style)
-            self.write(HEIGHT, self._said(words), href)
+            self.ink(SIZE, QUIET if self.quotes else (BRIDGE if href else INK), style)
+            self.write(HEIGHT, self.said(words), href)
         if (self.x, self.y) != began:
             self.ln(HEIGHT if self.lists else HEIGHT + 2.2)
         for one in shown:
@@ -225,18 +196,6 @@ class _Paper(FPDF):
         self.set_draw_color(*LINE)
         self.line(self.l_margin, self.get_y(), self.w - self.r_margin, self.get_y())
         self.ln(4)
-
-    def _lines(self, text: str, height: float) -> None:
-        self.multi_cell(0, height, self._said(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-
-    def _said(self, text: str) -> str:
-        said, left_out = _set(text)
-        self.left_out = self.left_out or left_out
-        return said
-
-    def _ink(self, size: float, colour: tuple[int, int, int], style: str = "") -> None:
-        self.set_font(FACE, style, size)
-        self.set_text_color(*colour)
 
 
 def _runs(
@@ -286,26 +245,3 @@ def _attachment(token: Token) -> UUID | None:
 
 def _plain(inline: Sequence[Token]) -> str:
     return "".join(" " if token.type in ("softbreak", "hardbreak") else token.content for token in inline)
-
-
-@lru_cache(1)
-def _signs() -> frozenset[int]:
-    """Every sign that all four cuts of the typeface have."""
-    paths = [FOLDER / f"SourceSansPro-{name}.ttf" for name in FONTS.values()]
-    return frozenset.intersection(*(frozenset(TTFont(path, lazy=True).getBestCmap()) for path in paths))
-
-
-def _set(text: str) -> tuple[str, bool]:
-    """The text as it can be printed, and whether something had to be left out."""
-    signs = unicodedata.normalize("NFC", text.replace("\t", " "))
-    shown = "".join(GAP if (one := _as_shown(sign)) is None else one for sign in signs)
-    return GAPS.sub(UNPRINTABLE, shown), GAP in shown
-
-
-def _as_shown(sign: str) -> str | None:
-    if ord(sign) in _signs():
-        return sign
-    if unicodedata.category(sign) in ("Cf", "Mn", "Cc"):  # invisible: directions, joiners, loose accents
-        return sign if sign == "\n" else ""
-    plain = "".join(one for one in unicodedata.normalize("NFKD", sign) if unicodedata.category(one) != "Mn")
-    return plain if plain and all(ord(one) in _signs() for one in plain) else None
