@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,8 +11,7 @@ from shared.clock import DEFAULT_ZONE, local_date
 from shared.events.duties import DutyKind, DutyMoved, DutyStatus
 from shared.events.envelope import Outgoing
 from shared.events.notify import MessageRead, NotificationKind, ReadBy, requested
-from shared.events.privacy import PupilLookedAt
-from shared.ids import derived_id, new_id
+from shared.ids import derived_id
 from shared.observe.tracing import new_traceparent
 
 
@@ -61,16 +59,3 @@ def to_person(
 def message_read(about_id: UUID, person_id: UUID, now: datetime, how: ReadBy) -> Outgoing:
     """Somebody has read a bulletin or a message."""
     return Outgoing(MessageRead(about_id=about_id, person_id=person_id, at=now, how=how), new_traceparent())
-
-
-def looked(tenant_id: UUID, viewer_id: UUID, pupils: Iterable[UUID], what: str, now: datetime) -> Sequence[Outgoing]:
-    """Somebody has looked at what is kept about each of these pupils."""
-    return [
-        Outgoing(
-            PupilLookedAt(
-                look_id=new_id(), tenant_id=tenant_id, viewer_id=viewer_id, pupil_id=pupil, what=what, at=now
-            ),
-            new_traceparent(),
-        )
-        for pupil in dict.fromkeys(pupils)
-    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,6 @@ from shared.clock import DEFAULT_ZONE, local_date
 from shared.events.duties import DutyKind, DutyMoved, DutyStatus
 from shared.events.envelope import Outgoing
 from shared.events.notify import Appointment, NotificationKind, requested
-from shared.events.privacy import PupilLookedAt
 from shared.events.scheduling import (
     CommitmentStated,
     CommitmentStatus,
@@ -23,7 +22,7 @@ from shared.events.scheduling import (
     TalkState,
     TalkStated,
 )
-from shared.ids import derived_id, new_id
+from shared.ids import derived_id
 from shared.observe.tracing import new_traceparent
 
 
@@ -161,16 +160,3 @@ def _asked(kind: NotificationKind, notification_id: UUID, now: datetime, zone: s
     day: date = local_date(now, zone)
     event = requested(kind, notification_id=notification_id, day=day, requested_at=now, **fields)
     return Outgoing(event, new_traceparent())
-
-
-def looked(tenant_id: UUID, viewer_id: UUID, pupils: Iterable[UUID], what: str, now: datetime) -> Sequence[Outgoing]:
-    """Somebody has looked at what is kept about each of these pupils."""
-    return [
-        Outgoing(
-            PupilLookedAt(
-                look_id=new_id(), tenant_id=tenant_id, viewer_id=viewer_id, pupil_id=pupil, what=what, at=now
-            ),
-            new_traceparent(),
-        )
-        for pupil in dict.fromkeys(pupils)
-    ]

@@ -15,7 +15,7 @@ from shared.events.catalogue import EVENTS
 from shared.events.envelope import Event
 from shared.events.notify import NotificationRequested, UnhurriedRequested
 from shared.events.operations import HealthReported
-from shared.events.privacy import PrivacyAnswered
+from shared.events.privacy import PrivacyAnswered, PupilLookedAt
 from shared.messaging.reader import Reader
 from shared.topics import BY_NAME, TOPICS, Topic
 
@@ -40,7 +40,8 @@ def said_by(service: str) -> set[type[Event]]:
     }
     if "requested" in calls:  # which of the two it makes is its kind's
         calls |= {NotificationRequested.__name__, UnhurriedRequested.__name__}
-    by_the_kit = {HealthReported} | ({PrivacyAnswered} if "privacy_reader" in calls else set())
+    by_the_kit: set[type[Event]] = {HealthReported} | ({PrivacyAnswered} if "privacy_reader" in calls else set())
+    by_the_kit |= {PupilLookedAt} if "done" in calls else set()
     return {event for event in EVENTS if event.__name__ in calls} | by_the_kit
 
 

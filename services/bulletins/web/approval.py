@@ -14,9 +14,8 @@ from services.bulletins.settings import BulletinsSettings
 from services.bulletins.tables import roster
 from services.bulletins.web.composing import Desk, around, on_desk, plain
 from services.bulletins.web.preview import MEANWHILE, Done, preview_page
-from services.bulletins.web.shown import act, done
 from shared.languages import N_
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 WORDS_LONG = 2_000

@@ -29,10 +29,9 @@ from services.bulletins.store.bulletins import AttachedFile, Full, load
 from services.bulletins.tables import roster
 from services.bulletins.texts import part_of, pictures_in
 from services.bulletins.web.archive import Line, languages_of, line_of
-from services.bulletins.web.shown import act, done
 from shared.events.notify import ReadBy
 from shared.languages import LANGUAGES
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.pages import language_of
 from shared.web.viewing import View, viewing
 

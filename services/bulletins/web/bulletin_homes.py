@@ -19,8 +19,7 @@ from services.bulletins.store.archive import Entry, found
 from services.bulletins.store.readings import homes
 from services.bulletins.tables import roster
 from services.bulletins.web.archive import Line, line_of
-from services.bulletins.web.shown import act, done
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 DAY = timedelta(days=1)  # so long it has to arrive before a home of which nothing is known counts as not reached

@@ -17,13 +17,12 @@ from services.bulletins.settings import BulletinsSettings
 from services.bulletins.store import plans as store
 from services.bulletins.store.plans import Plan, Spot
 from services.bulletins.tables import Activity, HalfYear, Place, roster
-from services.bulletins.web.shown import act, done
 from shared.clock import local_date
 from shared.events.roster import GroupStated, SchoolStated
 from shared.ids import new_id
 from shared.languages import N_
 from shared.roster.standing import members_on
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 WORDS = 300  # characters of a line in the diary

@@ -23,13 +23,12 @@ from services.bulletins.store.people import classes_in, groups_of_schools, mento
 from services.bulletins.tables import roster
 from services.bulletins.web import files
 from services.bulletins.web.composing import STATES, Desk, around, common, judged, plain, writes
-from services.bulletins.web.shown import act
 from shared.events.notify import MailingKind
 from shared.events.roster import GroupStated, SchoolStated
 from shared.languages import N_
 from shared.roster.standing import Standing
 from shared.web.errors import wants_json
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act
 from shared.web.viewing import View, viewing
 
 TYPED_LONG = PART_LONG * 4  # so much is kept of what is too long, for its writer to shorten

@@ -27,11 +27,10 @@ from services.bulletins.settings import BulletinsSettings
 from services.bulletins.store import dialogue as store
 from services.bulletins.tables import MessageFile, roster
 from services.bulletins.talking import Typed
-from services.bulletins.web.shown import act, done
 from shared.events.roster import PersonStated
 from shared.ids import new_id
 from shared.languages import N_
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 TOO_URGENT = N_("You have marked messages as urgent today already. Call the school if it cannot wait.")

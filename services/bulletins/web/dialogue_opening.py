@@ -18,14 +18,13 @@ from services.bulletins.store import dialogue as store
 from services.bulletins.tables import roster
 from services.bulletins.talking import Typed
 from services.bulletins.web.dialogue import Done, conversation_of, refused, said_and_planned, too_urgent, typed_by
-from services.bulletins.web.shown import act, done
 from shared.clock import local_date
 from shared.events.roster import ContactStated, PersonStated, SchoolStated
 from shared.languages import N_
 from shared.roster.access import is_protected
 from shared.roster.projection import known
 from shared.roster.standing import members_on
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 NO_SUBJECT = N_("Choose what it is about.")

@@ -19,11 +19,10 @@ from services.bulletins.store import feedback as store
 from services.bulletins.tables import roster
 from services.bulletins.web.archive import languages_of
 from services.bulletins.web.bulletin import opened, page_of
-from services.bulletins.web.shown import act
 from shared.clock import local_date
 from shared.events.scheduling import TalkKind
 from shared.languages import N_
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act
 from shared.web.viewing import View, viewing
 
 ROUND_KINDS = {

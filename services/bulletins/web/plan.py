@@ -18,11 +18,10 @@ from services.bulletins.store.people import mentors_in
 from services.bulletins.store.plans import Plan
 from services.bulletins.tables import HalfYear, roster
 from services.bulletins.web.classes import Standing, Step, at_hand, steps
-from services.bulletins.web.shown import act, done
 from shared.events.roster import SchoolStated
 from shared.roster import standing as roles
 from shared.roster.standing import members_on
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 

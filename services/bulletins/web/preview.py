@@ -34,9 +34,8 @@ from services.bulletins.web.composing import (
     shown,
     writes,
 )
-from services.bulletins.web.shown import act
 from shared.languages import N_
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act
 from shared.web.viewing import View, viewing
 
 MEANWHILE = N_("Somebody has changed it meanwhile, so nothing was done. Please look at it as it is now.")

@@ -19,9 +19,8 @@ from services.bulletins.store.circle import Circle
 from services.bulletins.tables import roster
 from services.bulletins.web.composing import around, judged, on_desk, wanted_at, writes
 from services.bulletins.web.preview import MEANWHILE, Done, lacks_of, needs_approval, preview_page
-from services.bulletins.web.shown import act, done
 from shared.languages import N_
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 LACKING = N_("It cannot leave yet. Please see what is missing.")

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from uuid import UUID
-
-from services.bulletins.outgoing import looked
-from shared.db.reach import MACHINE, reach_as
-from shared.events.envelope import Outgoing
 from shared.kit import Kit
 from shared.languages import N_
 from shared.roster.standing import Standing
-from shared.web.face import Face, tell
+from shared.web.face import Face
 from shared.web.pages import Pages
-from shared.web.viewing import View
 
 OWN_LINKS = ("/bulletins/classes", "/bulletins/plan")
 
@@ -37,22 +30,6 @@ def links(standing: Standing) -> list[tuple[str, str]]:
         ("/dialogue", N_("Conversations")),
         ("/feedback", N_("Feedback")),
     ]
-
-
-async def act(view: View) -> None:
-    """From here on the transaction is the machine's: all that this person may do has been asked and checked."""
-    await reach_as(view.db, MACHINE)
-
-
-async def done(
-    face: Face, view: View, said: Sequence[Outgoing] = (), what: str = "", pupils: Iterable[UUID] = ()
-) -> None:
-    """Say what was decided, and whose data was looked at (`what`: the page), as the last act of the transaction."""
-    viewer, tenant = view.standing.person.person_id, view.standing.tenant_id
-    looks = looked(tenant, viewer, pupils, what, view.now)
-    if said or looks:
-        await tell(face.kit, view, [*said, *looks])
-        face.kit.outbox_written.set()
 
 
 def _here(href: str, path: str) -> bool:

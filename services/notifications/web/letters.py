@@ -27,12 +27,11 @@ from services.notifications.store import letters as store
 from services.notifications.store.letters import Heap
 from services.notifications.store.wordings import Wordings
 from services.notifications.tables import roster
-from services.notifications.web.shown import act, done
 from shared.clock import local_date
 from shared.events.roster import SchoolStated
 from shared.languages import Language
 from shared.roster.standing import Standing
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 MOST = 500  # letters in one file

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from fastapi import HTTPException
 
-from shared.db.reach import MACHINE, reach_as
-from shared.events.envelope import Outgoing
-from shared.events.privacy import PupilLookedAt
-from shared.ids import new_id
 from shared.kit import Kit
 from shared.languages import N_
-from shared.observe.tracing import new_traceparent
 from shared.roster.standing import Standing
-from shared.web.face import Face, tell
+from shared.web.face import Face
 from shared.web.pages import Pages
 from shared.web.viewing import View
 
@@ -41,30 +35,6 @@ def officer(view: View) -> UUID:
     if not view.standing.municipality:
         raise HTTPException(404)
     return view.standing.tenant_id
-
-
-async def act(view: View) -> None:
-    """From here on the transaction is the machine's: all that this person may do has been asked and checked."""
-    await reach_as(view.db, MACHINE)
-
-
-async def done(
-    face: Face, view: View, said: Sequence[Outgoing] = (), what: str = "", pupils: Iterable[UUID] = ()
-) -> None:
-    """Say what was decided, and whose data was looked at (`what`: the page), as the last act of the transaction."""
-    looks = _looked(view, pupils, what)
-    if said or looks:
-        await tell(face.kit, view, [*said, *looks])
-        face.kit.outbox_written.set()
-
-
-def _looked(view: View, pupils: Iterable[UUID], what: str) -> list[Outgoing]:
-    viewer, tenant = view.standing.person.person_id, view.standing.tenant_id
-    looks = [
-        PupilLookedAt(look_id=new_id(), tenant_id=tenant, viewer_id=viewer, pupil_id=one, what=what, at=view.now)
-        for one in dict.fromkeys(pupils)
-    ]
-    return [Outgoing(look, new_traceparent()) for look in looks]
 
 
 def _here(href: str, path: str) -> bool:

@@ -15,12 +15,12 @@ from services.notifications.domain.sending import Count, Figures, Waiting
 from services.notifications.settings import NotificationsSettings
 from services.notifications.store.status import figures
 from services.notifications.tables import roster
-from services.notifications.web.shown import act, officer
+from services.notifications.web.shown import officer
 from shared.clock import local_date
 from shared.events.notify import Lane
 from shared.languages import LANGUAGES, N_, written
 from shared.web.charts import Column, Part, columns, key, shares
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act
 from shared.web.pages import language_of
 from shared.web.viewing import View, viewing
 

@@ -14,9 +14,9 @@ from services.notifications.settings import NotificationsSettings
 from services.notifications.store import guests
 from services.notifications.store.guests import Trial, trial_of
 from services.notifications.tables import roster
-from services.notifications.web.shown import act, officer
+from services.notifications.web.shown import officer
 from shared.languages import N_
-from shared.web.face import Face, StronglyMe
+from shared.web.face import Face, StronglyMe, act
 from shared.web.viewing import View, viewing
 
 MOST = 200

@@ -19,10 +19,10 @@ from services.notifications.store.guests import Trial, trial_of
 from services.notifications.store.wordings import Version
 from services.notifications.tables import roster
 from services.notifications.web.kinds import GROUPS, KINDS, SAMPLES
-from services.notifications.web.shown import act, officer
+from services.notifications.web.shown import officer
 from shared.events.notify import NotificationKind
 from shared.languages import LANGUAGES
-from shared.web.face import Face, Me, StronglyMe
+from shared.web.face import Face, Me, StronglyMe, act
 from shared.web.viewing import View, viewing
 
 # A mail has its style in it, as mail programs want it; nothing else runs, loads or leads anywhere.

@@ -22,13 +22,12 @@ from services.scheduling.store import adaptations as store
 from services.scheduling.store.talks import around
 from services.scheduling.tables import Adaptation, roster
 from services.scheduling.web.desk import Folk, part_about
-from services.scheduling.web.shown import act, done
 from shared.clock import age_on, local_date
 from shared.events.roster import PersonStated
 from shared.ids import new_id
 from shared.languages import N_
 from shared.roster.standing import OWN_SECRETS_FROM, Fact, Standing, members_on
-from shared.web.face import Face, StronglyMe
+from shared.web.face import Face, StronglyMe, act, done
 from shared.web.viewing import View, viewing
 
 LONGEST = 2000  # characters

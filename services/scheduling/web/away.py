@@ -18,9 +18,8 @@ from services.scheduling.settings import SchedulingSettings
 from services.scheduling.store.away import HostsOf, hosts_of
 from services.scheduling.tables import roster
 from services.scheduling.web.proposals import RUNNING, may_run
-from services.scheduling.web.shown import act, done
 from shared.languages import N_, written_day
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.pages import language_of
 from shared.web.viewing import View, viewing
 

@@ -24,9 +24,8 @@ from services.scheduling.store import waiting
 from services.scheduling.store.free import Asking, asking, situation
 from services.scheduling.tables import Hold, Waiting, roster
 from services.scheduling.web.family import Done, decides, mine
-from services.scheduling.web.shown import act, done
 from shared.events.scheduling import TalkState
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 TO_BOOK = (TalkState.WANTED, TalkState.MISSED)

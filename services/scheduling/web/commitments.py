@@ -17,11 +17,10 @@ from services.scheduling.store import commitments as store
 from services.scheduling.tables import roster
 from services.scheduling.web.desk import Story, claimed, story
 from services.scheduling.web.promises import LONGEST, Typed, promise_of
-from services.scheduling.web.shown import act, done
 from services.scheduling.web.talk import show_talk
 from shared.events.scheduling import CommitmentStatus
 from shared.languages import N_
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 CLOSED = N_("Nothing can be agreed in a talk that did not take place. Nothing is kept; your words are below.")

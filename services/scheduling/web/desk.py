@@ -18,12 +18,12 @@ from services.scheduling.domain.rounds import Side
 from services.scheduling.domain.talks import OPEN, Missing, Part, Parties, may_read, missing
 from services.scheduling.domain.thread import Agreed, Thread, thread
 from services.scheduling.store.talks import Around, OtherTalk, Prepared, TalkFacts, a_talk, a_thread, alone, around
-from services.scheduling.web.shown import act
 from shared.clock import DEFAULT_ZONE, local_date
 from shared.events.roster import Marking, PersonStated, StaffStated
 from shared.events.scheduling import TalkState
 from shared.roster.access import Why, in_force, ties_of, verdicts
 from shared.roster.standing import Fact, Standing
+from shared.web.face import act
 from shared.web.viewing import View
 
 

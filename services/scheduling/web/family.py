@@ -18,12 +18,11 @@ from services.scheduling.domain.todo import Facts, Todo, todo
 from services.scheduling.settings import SchedulingSettings
 from services.scheduling.store.family import Shown, shown_to
 from services.scheduling.tables import roster
-from services.scheduling.web.shown import done
 from shared.clock import is_of_age, local_date
 from shared.events.scheduling import TalkState
 from shared.roster.access import Why
 from shared.roster.standing import Role, Standing
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, done
 from shared.web.viewing import View, viewing
 
 COMING = (TalkState.PROPOSED, TalkState.BOOKED)

@@ -21,9 +21,8 @@ from services.scheduling.store.interpreters import add_block, add_interpreter, s
 from services.scheduling.tables import roster
 from services.scheduling.web.round_form import stretch_of
 from services.scheduling.web.rounds import is_staff
-from services.scheduling.web.shown import act, done
 from shared.languages import N_
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.session import Session
 from shared.web.viewing import View, viewing
 

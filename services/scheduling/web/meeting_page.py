@@ -16,10 +16,9 @@ from services.scheduling.domain.guests import Meet, invited, pupils_answered, pu
 from services.scheduling.store import meetings as store
 from services.scheduling.tables import roster
 from services.scheduling.web.meeting_roll import Coming, coming
-from services.scheduling.web.shown import act, done
 from shared.events.roster import SchoolStated
 from shared.roster.access import is_protected
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.session import Session
 from shared.web.viewing import View, viewing
 

@@ -19,10 +19,9 @@ from services.scheduling.store import meetings as store
 from services.scheduling.tables import roster
 from services.scheduling.web.meeting_form import Class, MeetingForm, form_of
 from services.scheduling.web.meeting_page import Done, add_meeting_page
-from services.scheduling.web.shown import act, done
 from shared.events.roster import SchoolStated
 from shared.languages import N_
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 EARLIER = timedelta(days=400)

@@ -15,11 +15,10 @@ from services.scheduling.domain.guests import workplaces, works_at
 from services.scheduling.settings import SchedulingSettings
 from services.scheduling.store import offers as store
 from services.scheduling.tables import roster
-from services.scheduling.web.shown import act, done
 from shared.events.roster import ContactStated, SchoolStated
 from shared.languages import N_
 from shared.roster.access import Why
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 TITLE, WORDS, QUESTION = 120, 3000, 1000  # characters

@@ -15,11 +15,10 @@ from services.scheduling.plan_pdf import PlanPaper, PlanTable, plan_pdf
 from services.scheduling.settings import SchedulingSettings
 from services.scheduling.tables import Record, roster
 from services.scheduling.web.desk import Desk, opened
-from services.scheduling.web.shown import done
 from shared.clock import local_date
 from shared.events.scheduling import CommitmentStatus, Owner, TalkKind
 from shared.languages import N_, Language, written_day
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, done
 from shared.web.pages import language_of
 from shared.web.viewing import viewing
 

@@ -16,10 +16,9 @@ from services.scheduling.store.talks import show_preparation, write_preparation
 from services.scheduling.tables import roster
 from services.scheduling.talking import shown
 from services.scheduling.web.desk import Desk, claimed, opened
-from services.scheduling.web.shown import done
 from services.scheduling.web.talk import frame
 from shared.languages import N_
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, done
 from shared.web.viewing import View, viewing
 
 LONGEST = 8000  # characters of one answer

@@ -21,11 +21,10 @@ from services.scheduling.settings import SchedulingSettings
 from services.scheduling.store import proposal_pages as pages
 from services.scheduling.store import proposals as store
 from services.scheduling.tables import Proposal, Round, roster
-from services.scheduling.web.shown import act, done
 from shared.events.roster import ContactStated, Marking, PersonStated
 from shared.languages import N_
 from shared.roster.standing import Standing
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 RUNNING = (RoundState.WISHES, RoundState.PROPOSED, RoundState.BOOKING)

@@ -15,11 +15,10 @@ from services.scheduling.settings import SchedulingSettings
 from services.scheduling.tables import roster
 from services.scheduling.web.adaptations import may_read
 from services.scheduling.web.desk import Desk, claimed, opened
-from services.scheduling.web.shown import done
 from services.scheduling.web.talk import frame, show_talk
 from shared.events.envelope import Outgoing
 from shared.languages import N_
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, done
 from shared.web.viewing import View, viewing
 
 LONGEST = 20_000  # characters of a summary

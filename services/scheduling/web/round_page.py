@@ -29,13 +29,12 @@ from services.scheduling.store.rounds import Board, HostOf, RoundFull, SlotOf, T
 from services.scheduling.tables import roster
 from services.scheduling.web.round_form import stretch_of
 from services.scheduling.web.rounds import STATES, workplaces
-from services.scheduling.web.shown import act, done
 from shared.clock import local_date
 from shared.events.envelope import Outgoing
 from shared.events.scheduling import TalkState
 from shared.languages import N_
 from shared.roster.standing import Standing
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.session import Session
 from shared.web.viewing import View, viewing
 

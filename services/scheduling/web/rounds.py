@@ -23,11 +23,10 @@ from services.scheduling.store.rounds import add_round, listed
 from services.scheduling.store.school_year import years_of
 from services.scheduling.tables import roster
 from services.scheduling.web.round_form import LINES, Typed, as_typed, planned, proposed
-from services.scheduling.web.shown import act, done
 from shared.events.roster import SchoolStated
 from shared.languages import N_
 from shared.roster.standing import Standing, members_on
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.viewing import View, viewing
 
 STATES = {

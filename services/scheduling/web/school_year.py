@@ -20,10 +20,9 @@ from services.scheduling.settings import SchedulingSettings
 from services.scheduling.store.school_year import forget, recorded, years_of
 from services.scheduling.tables import roster
 from services.scheduling.web.rounds import is_staff
-from services.scheduling.web.shown import act, done
 from shared.events.roster import SchoolStated
 from shared.roster.standing import Standing
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.session import Session
 from shared.web.viewing import View, viewing
 

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from uuid import UUID
-
-from services.scheduling.outgoing import looked
-from shared.db.reach import MACHINE, reach_as
-from shared.events.envelope import Outgoing
 from shared.kit import Kit
 from shared.languages import N_
 from shared.roster.standing import Role, Standing
-from shared.web.face import Face, tell
+from shared.web.face import Face
 from shared.web.pages import Pages
-from shared.web.viewing import View
 
 AROUND_ROUNDS = ("/talks/rounds", "/talks/proposals", "/talks/interpreters", "/talks/school-year")
 STAFF = (Role.MENTOR, Role.PRINCIPAL)
@@ -32,29 +25,6 @@ def links(standing: Standing) -> list[tuple[str, str]]:
     found += [("/talks/rounds", N_("Rounds of talks"))] if staff else []
     found += [("/meetings", N_("Meetings and visits")), ("/offers", N_("Offers"))] if standing.roles else []
     return found
-
-
-async def act(view: View) -> None:
-    """From here on the transaction is the machine's: all that this person may do has been asked and checked.
-
-    What they decided is written with it, because much of it stands where people do not reach (what falls due, others'
-    occupancy). Whoever calls reads nothing more for the page.
-    """
-    await reach_as(view.db, MACHINE)
-
-
-async def done(
-    face: Face, view: View, said: Sequence[Outgoing] = (), what: str = "", pupils: Iterable[UUID] = ()
-) -> None:
-    """Say what was decided, and whose data was looked at (`what`: the page), as the last act of the transaction.
-
-    From here on the transaction is the machine's (`shared.web.face.tell`).
-    """
-    viewer, tenant = view.standing.person.person_id, view.standing.tenant_id
-    looks = looked(tenant, viewer, pupils, what, view.now)
-    if said or looks:
-        await tell(face.kit, view, [*said, *looks])
-        face.kit.outbox_written.set()
 
 
 def _here(href: str, path: str) -> bool:

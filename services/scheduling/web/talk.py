@@ -18,10 +18,9 @@ from services.scheduling.settings import SchedulingSettings
 from services.scheduling.tables import roster
 from services.scheduling.web.desk import Desk, opened
 from services.scheduling.web.promises import who_may_promise
-from services.scheduling.web.shown import done
 from shared.events.scheduling import TalkKind, TalkState
 from shared.languages import N_
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, done
 from shared.web.viewing import View, viewing
 
 STATES = {

@@ -14,8 +14,7 @@ from services.scheduling.settings import SchedulingSettings
 from services.scheduling.tables import roster
 from services.scheduling.web.adaptations import may_read
 from services.scheduling.web.desk import story
-from services.scheduling.web.shown import done
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, done
 from shared.web.viewing import viewing
 
 

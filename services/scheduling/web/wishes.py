@@ -37,11 +37,10 @@ from services.scheduling.store.wishes import (
     settle_households,
 )
 from services.scheduling.tables import roster
-from services.scheduling.web.shown import act, done
 from shared.clock import is_of_age
 from shared.events.scheduling import TalkState
 from shared.roster.access import Why
-from shared.web.face import Face, Me
+from shared.web.face import Face, Me, act, done
 from shared.web.pages import language_of
 from shared.web.viewing import View, viewing
 
