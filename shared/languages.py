@@ -16,6 +16,7 @@ from babel.support import Translations
 
 DEFAULT = "sv"
 MACROLANGUAGES = {"no": "nb"}
+NEAR = {"nb": ("nn", "sv"), "nn": ("nb", "sv"), "sv": ("nb", "nn")}  # whoever reads the one reads the other
 PREFERENCES = 20  # of an Accept-Language header, more are not read
 
 
@@ -46,11 +47,17 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name, which the extracti
     return text
 
 
+@lru_cache(1024)
+def primary(tag: str | None) -> str:
+    """The language of a BCP 47 tag without region and script; Norwegian without more is bokmål."""
+    first = (tag or "").replace("_", "-").split("-", 1)[0].strip().lower()
+    return MACROLANGUAGES.get(first, first)
+
+
 def choose(*wanted: str | None) -> Language:
     """The first of these BCP 47 tags that we write in; Swedish when there is none."""
     for tag in wanted:
-        primary = (tag or "").replace("_", "-").split("-", 1)[0].strip().lower()
-        language = LANGUAGES.get(MACROLANGUAGES.get(primary, primary))
+        language = LANGUAGES.get(primary(tag))
         if language:
             return language
     return LANGUAGES[DEFAULT]

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.domain.letters import Letter
+from services.notifications.domain.mailings import text_for
 from services.notifications.domain.paper import Fate, address_lines, is_usable, window_for
 from services.notifications.letter_pdf import Paper, paragraphs_of
 from services.notifications.messages import Composer
@@ -22,7 +23,7 @@ from shared.clock import local_date
 from shared.events.notify import Appointment, MailingText, NotificationKind
 from shared.events.people import PreferencesStated
 from shared.events.roster import ContactStated, PersonStated, PostalAddress, SchoolStated
-from shared.languages import MACROLANGUAGES, N_, Language, choose, written_day
+from shared.languages import N_, Language, choose, written_day
 from shared.roster.access import Family, Why, families, oneself
 from shared.roster.projection import known
 
@@ -73,7 +74,8 @@ def paper_of(one: Judged, school: SchoolStated, composer: Composer, say: Say, no
         raise ValueError("A letter without an address cannot be set.")
     tags = _tags(one)
     if one.kept.is_mailing:
-        text = chosen_text([MailingText.model_validate(text) for text in one.kept.about["texts"]], tags)
+        texts = [MailingText.model_validate(text) for text in one.kept.about["texts"]]
+        text = texts[text_for(texts, tags)]
         language, subject, paragraphs = choose(text.language, *tags), text.subject, tuple(paragraphs_of(text.text))
         tag = text.language
     else:
@@ -92,12 +94,6 @@ def paper_of(one: Judged, school: SchoolStated, composer: Composer, say: Say, no
         page=say(language, PAGE),
         unprintable=say(language, UNPRINTABLE),
     )
-
-
-def chosen_text(texts: Sequence[MailingText], wanted: Sequence[str]) -> MailingText:
-    """The text in the first of these languages that there is one in; else the first text."""
-    by_language = {_primary(one.language): one for one in reversed(texts)}
-    return next((by_language[tag] for tag in map(_primary, wanted) if tag in by_language), texts[0])
 
 
 def _judge(one: Kept, found: _Known) -> Judged:
@@ -154,8 +150,3 @@ def _inland(address: PostalAddress, school: SchoolStated) -> PostalAddress:
     own = {"sv": ("se", "sverige", "sweden"), "nb": ("no", "norge", "norway"), "nn": ("no", "noreg", "norge")}
     at_home = address.country.strip().casefold() in own.get(school.language, ())
     return address.model_copy(update={"country": ""}) if at_home else address
-
-
-def _primary(tag: str) -> str:
-    primary = tag.replace("_", "-").split("-", 1)[0].strip().lower()
-    return MACROLANGUAGES.get(primary, primary)

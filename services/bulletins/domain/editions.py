@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from services.bulletins.domain.bulletins import ACTIVITIES, BODY, LEARNING, parts_of
 from services.bulletins.domain.drafts import prompts
-from shared.languages import LANGUAGES
+from shared.languages import LANGUAGES, primary
 
 SUBJECT_LONG, PART_LONG, MOST_LANGUAGES = 120, 12_000, 8  # characters, characters, editions
 TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")  # BCP 47: language, script, region
@@ -85,17 +85,17 @@ def _lacking_in(kind: str, edition: Edition) -> Iterable[Lacking]:
 
 def titles(language: str) -> Mapping[str, str]:
     """What the parts are called in this language; empty strings where we do not know it: the writer may head them."""
-    return TITLES.get(_primary(language), dict.fromkeys((LEARNING, ACTIVITIES, BODY), ""))
+    return TITLES.get(primary(language), dict.fromkeys((LEARNING, ACTIVITIES, BODY), ""))
 
 
 def picture_word(language: str) -> str:
     """“Picture”, in this language where we know it."""
-    return PICTURE.get(_primary(language), "🖼")
+    return PICTURE.get(primary(language), "🖼")
 
 
 def direction(language: str) -> str:
     """`rtl` for languages that are written from right to left, else `ltr`; as HTML's `dir`."""
-    return "rtl" if _primary(language) in RIGHT_TO_LEFT else "ltr"
+    return "rtl" if primary(language) in RIGHT_TO_LEFT else "ltr"
 
 
 def is_tag(language: str) -> bool:
@@ -117,7 +117,3 @@ def addable(read: Iterable[str], there: Iterable[str]) -> list[str]:
     """Languages that can be added: ours, and those that somebody at home reads, without what is there already."""
     taken = set(there)
     return [one for one in dict.fromkeys([*LANGUAGES, *sorted(read)]) if one not in taken and is_tag(one)]
-
-
-def _primary(language: str) -> str:
-    return {"no": "nb"}.get(primary := language.split("-", 1)[0].lower(), primary)

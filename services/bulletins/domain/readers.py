@@ -13,11 +13,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from shared.events.roster import PersonStated
-from shared.languages import MACROLANGUAGES
+from shared.languages import NEAR, primary
 from shared.roster.access import in_force
 from shared.roster.standing import Standing
-
-NEAR = {"nb": ("nn", "sv"), "nn": ("nb", "sv"), "sv": ("nb", "nn")}  # whoever reads the one reads the other
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,8 @@ def language_for(languages: Sequence[str], *wanted: str | None) -> str:
 
     `wanted` are BCP 47 tags, best first. A Nordic neighbour's comes before a language that may be wholly foreign.
     """
-    plain = {_primary(one): one for one in reversed(languages)}
-    asked = [_primary(one) for one in wanted if one]
+    plain = {primary(one): one for one in reversed(languages)}
+    asked = [primary(one) for one in wanted if one]
     near = [other for one in asked for other in NEAR.get(one, ())]
     return next((plain[one] for one in (*asked, *near) if one in plain), languages[0])
 
@@ -112,8 +110,3 @@ def language_for(languages: Sequence[str], *wanted: str | None) -> str:
 def in_order(pupils: Iterable[UUID], persons: Mapping[UUID, PersonStated], names: Mapping[UUID, str]) -> list[UUID]:
     """The oldest first, those of the same day by name: as a family counts its children."""
     return sorted(pupils, key=lambda one: (persons[one].born or date.max, names.get(one, ""), str(one)))
-
-
-def _primary(tag: str) -> str:
-    primary = tag.replace("_", "-").split("-", 1)[0].strip().lower()
-    return MACROLANGUAGES.get(primary, primary)

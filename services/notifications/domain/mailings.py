@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from functools import lru_cache
 from uuid import UUID
 
 from services.notifications.channels.protocol import Way
@@ -15,7 +14,7 @@ from shared.clock import ADULT
 from shared.events.notify import DeliveryStatus, MailingKind, MailingText
 from shared.events.people import How, Subject
 from shared.ids import derived_id
-from shared.languages import MACROLANGUAGES
+from shared.languages import primary
 from shared.roster.access import Why
 
 SUBJECTS = {MailingKind.BULLETIN: Subject.BULLETINS, MailingKind.INFORMATION: Subject.INFORMATION}
@@ -151,13 +150,6 @@ def text_for(texts: Sequence[MailingText], wanted: Iterable[str | None]) -> int:
     """Which text somebody gets: the first in a language they want, in the order in which they want them; else 0."""
     have = [primary(text.language) for text in texts]
     return next((have.index(tag) for tag in map(primary, wanted) if tag in have), 0)
-
-
-@lru_cache(maxsize=1024)
-def primary(tag: str | None) -> str:
-    """The language of a BCP 47 tag without region and script; Norwegian without more is bokmål."""
-    first = (tag or "").replace("_", "-").split("-", 1)[0].strip().lower()
-    return MACROLANGUAGES.get(first, first)
 
 
 def born_by(today: date) -> date:

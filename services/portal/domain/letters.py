@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from shared.clock import local_date
+from shared.languages import NEAR
 
 if TYPE_CHECKING:
     from services.portal.domain.family import Membership, Pupil
 
 NEWEST = 5
-NEAR = {"nb": ("nn", "sv"), "nn": ("nb", "sv"), "sv": ("nb", "nn")}  # whoever reads the one reads the other
 
 
 @dataclass(frozen=True)
