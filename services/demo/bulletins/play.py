@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import date, datetime, time
 from time import monotonic
 from typing import Any
 
@@ -47,7 +47,6 @@ class HalfYearPlay:
     say: Say
     facts: Facts = field(default_factory=Facts)
     failed: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
     start_seconds: float = 0.0
 
     # Before the day
@@ -66,16 +65,13 @@ class HalfYearPlay:
     async def _on(self, at: datetime, does: Callable[[Staff], Coroutine[Any, Any, None]]) -> None:
         began = monotonic()
         await self.hops.to(at)
-        ready = monotonic()
+        self.start_seconds = monotonic() - began
         crowd = self._crowd(self.pages)
         try:
             await does(Staff(self.plan, crowd, self.facts))
         finally:
             await crowd.end()
-        self.seconds[f"{at:%Y-%m-%d} start"] = self.start_seconds = ready - began
-        self.seconds[f"{at:%Y-%m-%d} people"] = monotonic() - ready
         await self._arrived()
-        self.seconds[f"{at:%Y-%m-%d} in all"] = monotonic() - began
 
     async def _import(self, staff: Staff) -> None:
         await self._together(staff.is_known(one) for one in self.plan.classes)
@@ -91,7 +87,7 @@ class HalfYearPlay:
         self._told("reminded of the second bulletin", [one for one in self.plan.classes if not self._has_mail(one)])
         portal = self._crowd(self.portal)
         homes = Homes(staff.crowd, portal, self.hops.world.mailboxes, self.facts)
-        adult, _ = next(self._families())
+        adult, _ = next(self.plan.families())
         await homes.gathers(adult)
         await portal.end()
         await self._together(staff.writes(one) for one in self.plan.classes if one != self.plan.late)
@@ -119,7 +115,7 @@ class HalfYearPlay:
         mine = (mail for mail in self.hops.world.mailboxes.newest() if mail.recipient == address and mail.at >= since)
         return any((letter := letter_of(mail)) is not None and letter.path == path for mail in mine)
 
-    def _due(self, number: int) -> Any:
+    def _due(self, number: int) -> date:
         """The day on which that bulletin is due; of most classes, since one may have moved it."""
         days = sorted(due[number - 1] for due in self.facts.due.values() if len(due) >= number)
         return (
@@ -159,7 +155,7 @@ class HalfYearPlay:
             for one in self.facts.sent.values()
             if one.number == self.plan.owed // len(self.plan.classes)
         }
-        readers = [(adult, pupil, by_class.get(pupil.school_class.id)) for adult, pupil in self._families()][1:]
+        readers = [(adult, pupil, by_class.get(pupil.school_class.id)) for adult, pupil in self.plan.families()][1:]
         mine = [(adult, pupil, bulletin_id) for adult, pupil, bulletin_id in readers if bulletin_id]
         doings = [homes.reads(adult, bulletin_id) for adult, _, bulletin_id in mine[:READING_IN_PORTAL]]
         last = READING_IN_PORTAL + READING_BY_LINK
@@ -185,9 +181,6 @@ class HalfYearPlay:
             await doing
 
         await self._together(one(place, doing) for place, doing in enumerate(doings))
-
-    def _families(self) -> Any:
-        return self.plan.families()
 
     def _crowd(self, pages: str) -> Crowd:
         return Crowd(self.hops.world.clock, self.portal, pages, self.failed)
